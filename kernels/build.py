@@ -1,0 +1,111 @@
+"""Plan + device -> artifact: a folder with a library, its parameters, a C header, a Python twin and a manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .device import Device
+from .errors import KernelError
+from .lower import Program, lower, symbol
+from .plan import Plan
+from .runtime.fastdepth import FORMAT, LIBRARY, MANIFEST, PARAMETERS
+from .schedule.knobs import VERSION
+from .source import network_c, steps
+from .workload import Workload
+
+RUNTIME = Path(__file__).parent / "runtime"
+EXPORTS = "{ global: fastdepth_*; local: *; };\n"
+Tick = Callable[[str, int, int], None]  # (what is being done, parts done, parts in all)
+
+
+def build(plan: Plan, device: Device, folder: Path, model: dict[str, Any], tick: Tick = lambda *_: None) -> None:
+    """Compile `plan` for `device` into `folder`, which appears whole or not at all.
+
+    `model` goes into the manifest: name, weights_sha256, weights_status. An existing artifact there is replaced.
+    """
+    if folder.exists() and not (folder / MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise KernelError(f"{folder}: exists and is not an artifact; choose another place")
+    program = lower(plan, device)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
+        work, made = Path(scratch) / "work", Path(scratch) / "made"
+        work.mkdir()
+        made.mkdir()
+        total = len(plan.workloads) + 1
+        for i, workload in enumerate(plan.workloads):
+            tick(str(workload), i, total)
+            compile_kernel(workload, device, program.knobs[workload], work / f"{symbol(workload)}.o")
+        tick("linking", total - 1, total)
+        _link(program, model["name"], work, made / LIBRARY)
+        (made / PARAMETERS).write_bytes(program.parameters)
+        for name in ("fastdepth.h", "fastdepth.py"):
+            shutil.copyfile(RUNTIME / name, made / name)
+        (made / MANIFEST).write_text(json.dumps(_manifest(program, model, made), indent=1) + "\n")
+        if folder.exists():
+            shutil.rmtree(folder)
+        made.rename(folder)
+        tick("done", total, total)
+
+
+def compile_kernel(workload: Workload, device: Device, knobs: dict[str, int], path: Path) -> None:
+    """One workload -> one object file whose symbol is `__tvm_ffi_` + symbol(workload)."""
+    try:
+        import tvm
+        from tvm import te
+    except ImportError as error:
+        raise KernelError(f"compiling needs TVM: pip install 'fastdepth-zoo[compile]' ({error})") from error
+    from .algorithm import ALGORITHMS
+    from .schedule.cpu import schedule
+
+    computation = te.create_prim_func(ALGORITHMS[workload.kind].compute(workload, device.lanes))
+    module = schedule(computation, workload, device, knobs, symbol(workload))
+    tvm.compile(module, target=tvm.target.Target(dict(device.target))).mod.write_to_file(str(path))
+
+
+def _link(program: Program, model: str, work: Path, library: Path) -> None:
+    generated, exports = work / "network.c", work / "exports.map"
+    generated.write_text(network_c(program, model))
+    exports.write_text(EXPORTS)
+    sources = [str(path) for path in (generated, *RUNTIME.glob("*.c"), *work.glob("*.o"))]
+    command = [sys.executable, "-m", "ziglang", "cc", "-target", program.device.linker, "-std=c11", "-O2", "-fPIC"]
+    command += ["-D_GNU_SOURCE", "-shared", f"-I{RUNTIME}", f"-Wl,--version-script={exports}", "-pthread", "-s"]
+    done = subprocess.run([*command, *sources, "-o", str(library)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise KernelError(f"linking for {program.device.name} failed: {done.stderr.strip()[-800:]}")
+
+
+def _manifest(program: Program, model: dict[str, Any], made: Path) -> dict[str, Any]:
+    device, shapes = program.device, program.plan.shapes()
+    versions = {name: importlib.metadata.version(name) for name in ("fastdepth-zoo", "apache-tvm", "ziglang")}
+    return {
+        "format": FORMAT,
+        "model": model,
+        "device": device.name,
+        "machine": device.machine,
+        "requires": list(device.requires),
+        "linked_for": device.linker,
+        "dtype": "f32",
+        "input": list(shapes[program.plan.input]),
+        "output": list(shapes[program.plan.output][1:]),
+        "unit": "metres",
+        "macs": program.plan.macs,
+        "schedule_version": VERSION,
+        "steps": [
+            step | {"knobs": program.knobs[call.step.workload], "source": "default"}
+            for step, call in zip(steps(program.plan), program.calls, strict=True)
+        ],
+        "files": {
+            path.name: {"size": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+            for path in sorted(made.iterdir())
+        },
+        "versions": versions,
+    }

@@ -1,0 +1,74 @@
+"""Hardware is a record of capabilities. Schedules ask for capabilities, never for names."""
+
+from __future__ import annotations
+
+import platform
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from .errors import KernelError
+
+FOLDER = Path(__file__).parent / "devices"
+CPUINFO = Path("/proc/cpuinfo")
+
+
+@dataclass(frozen=True)
+class Device:
+    """A class of machines that can run the same library."""
+
+    name: str
+    summary: str
+    machine: str  # as platform.machine() says
+    target: Mapping[str, Any]  # what TVM is told
+    linker: str  # architecture, system and oldest C library, as zig names them
+    lanes: int  # float32 values of one vector register
+    registers: int  # vector registers
+    requires: tuple[str, ...]  # CPU features, as __builtin_cpu_supports names them
+    source: str  # where these facts were read
+
+
+@cache
+def records() -> tuple[Device, ...]:
+    """Every known device, most capable first within a machine."""
+    found = []
+    for path in sorted(FOLDER.glob("*.toml"), reverse=True):
+        try:
+            record = tomllib.loads(path.read_text())
+            found.append(Device(**{**record, "requires": tuple(record["requires"])}))
+        except (TypeError, KeyError, tomllib.TOMLDecodeError) as error:
+            raise KernelError(f"{path}: not a device record ({error})") from error
+    return tuple(found)
+
+
+def device(name: str) -> Device:
+    """The device of that name; `host` is the most capable one that this machine is. Raises KernelError."""
+    if name == "host":
+        return host()
+    for record in records():
+        if record.name == name:
+            return record
+    raise KernelError(f"unknown device {name!r}; known: host, {', '.join(record.name for record in records())}")
+
+
+def host() -> Device:
+    """The most capable record whose machine and features are this machine's."""
+    present = features()
+    for record in records():
+        if record.machine == platform.machine() and set(record.requires) <= present:
+            return record
+    raise KernelError(f"no device record fits this machine ({platform.machine()}); see zoo devices")
+
+
+@cache
+def features() -> frozenset[str]:
+    """CPU features that this machine's kernel reports, in the spelling of the records."""
+    try:
+        lines = CPUINFO.read_text().splitlines()
+    except OSError:
+        return frozenset()
+    words = next((line.split(":", 1)[1].split() for line in lines if line.lower().startswith(("flags", "features"))), [])
+    return frozenset(word.replace("sse4_2", "sse4.2") for word in words)

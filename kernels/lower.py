@@ -1,0 +1,99 @@
+"""Plan + device -> everything the library is made of: kernels with their knobs, packed parameters, addresses. Plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .device import Device
+from .memory import LINE, layout
+from .plan import Plan, Step
+from .schedule.knobs import default, staged
+from .workload import Workload
+
+FLOAT = 4  # bytes
+
+
+@dataclass(frozen=True)
+class Operand:
+    """A tensor as a kernel sees it: where it lives, its offset in bytes, its shape in the kernel's layout."""
+
+    place: str  # arena | parameters | image | depth
+    offset: int
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One step, ready to run: a kernel's symbol and its operands x, k, b, (skip), y."""
+
+    step: Step
+    symbol: str
+    operands: tuple[Operand, ...]
+
+
+@dataclass(frozen=True)
+class Program:
+    """A whole network for one device."""
+
+    plan: Plan
+    device: Device
+    knobs: dict[Workload, dict[str, int]]
+    calls: tuple[Call, ...]
+    parameters: bytes
+    arena_bytes: int
+    workspace_bytes: int  # the most one task allocates while it runs
+
+
+def lower(plan: Plan, device: Device) -> Program:
+    """Choose knobs, pack the parameters, give every tensor its place."""
+    from .algorithm import ALGORITHMS
+
+    lanes = device.lanes
+    shapes = {name: _blocked(shape, lanes) for name, shape in plan.shapes().items()}
+    inner = {n: FLOAT * int(np.prod(s)) for n, s in shapes.items() if n not in (plan.input, plan.output)}
+    offsets, arena = layout(inner, plan.lifetimes())
+
+    packed = bytearray()
+
+    def parameter(values: np.ndarray) -> Operand:
+        operand = Operand("parameters", len(packed), values.shape)
+        packed.extend(values.astype("<f4").tobytes())
+        packed.extend(bytes(-len(packed) % LINE))
+        return operand
+
+    def tensor(name: str) -> Operand:
+        if name == plan.input:
+            return Operand("image", 0, plan.shapes()[name])
+        if name == plan.output:
+            return Operand("depth", 0, plan.shapes()[name])
+        return Operand("arena", offsets[name], shapes[name])
+
+    calls = []
+    for step in plan.steps:
+        algorithm = ALGORITHMS[step.workload.kind]
+        weight = algorithm.pack(plan.parameters[f"{step.name}.weight"], lanes)
+        bias = algorithm.pack_bias(plan.parameters[f"{step.name}.bias"], lanes)
+        skip = [tensor(step.skip)] if step.skip else []
+        operands = (tensor(step.source), parameter(weight), parameter(bias), *skip, tensor(step.result))
+        calls.append(Call(step, symbol(step.workload), operands))
+    knobs = {w: default(w, device) for w in plan.workloads}
+    workspace = max(_workspace(w, knobs[w], device) for w in plan.workloads)
+    return Program(plan, device, knobs, tuple(calls), bytes(packed), arena, workspace)
+
+
+def symbol(w: Workload) -> str:
+    """The name of a workload's kernel in the library."""
+    return "fd_" + "".join(c if c.isalnum() else "_" for c in str(w))
+
+
+def _blocked(shape: tuple[int, int, int], lanes: int) -> tuple[int, ...]:
+    channels, height, width = shape
+    return (-(-channels // lanes), height, width, lanes)
+
+
+def _workspace(w: Workload, knobs: dict[str, int], device: Device) -> int:
+    """Staged input and accumulators, each rounded up to lines. The accumulators usually live in registers."""
+    tile = max(knobs["cols"], 1) * knobs.get("rows", 1) * knobs.get("blocks", 1) * device.lanes
+    return staged(w, knobs.get("strip", 1), device) + 2 * FLOAT * tile + 4 * LINE

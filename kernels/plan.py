@@ -1,0 +1,76 @@
+"""The plan: the network at one input size as an ordered list of fused layers. Plain data; everything is derived from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .workload import Workload
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One fused layer: `result = epilogue(convolution(source) + bias)`, the tensor `skip` added where it says `add`.
+
+    Parameters by name, with the step's name before the dot: `.weight` (cout, cin / groups, taps, taps), `.bias` (cout);
+    while `normalised`, instead of the bias `.gain .shift .mean .variance` (cout), epsilon added to the variance.
+    """
+
+    name: str
+    workload: Workload
+    source: str
+    skip: str | None = None
+    normalised: bool = False
+
+    @property
+    def result(self) -> str:
+        """Name of the tensor written: the step's own."""
+        return self.name
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Steps in order of execution, and their parameters. The first step reads `input`, the last writes the depth."""
+
+    steps: tuple[Step, ...]
+    parameters: Mapping[str, Array]
+    input: str = "image"
+
+    @property
+    def output(self) -> str:
+        """Name of the tensor that is the depth map."""
+        return self.steps[-1].result
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates for one image."""
+        return sum(step.workload.macs for step in self.steps)
+
+    @property
+    def workloads(self) -> tuple[Workload, ...]:
+        """The distinct workloads, in order of first use."""
+        return tuple(dict.fromkeys(step.workload for step in self.steps))
+
+    def shapes(self) -> dict[str, tuple[int, int, int]]:
+        """(channels, height, width) of every tensor."""
+        first = self.steps[0].workload
+        found = {self.input: (first.cin, first.height, first.width)}
+        return found | {step.result: (step.workload.cout, *step.workload.out_sides) for step in self.steps}
+
+    def readers(self, tensor: str) -> tuple[Step, ...]:
+        """The steps that read a tensor."""
+        return tuple(step for step in self.steps if tensor in (step.source, step.skip))
+
+    def lifetimes(self) -> dict[str, tuple[int, int]]:
+        """(index of the step that writes, index of the last that reads) for every tensor; the input is written at -1."""
+        written = {self.input: -1} | {step.result: i for i, step in enumerate(self.steps)}
+        last = dict(written)
+        for i, step in enumerate(self.steps):
+            last |= {name: i for name in (step.source, step.skip) if name is not None}
+        last[self.output] = len(self.steps)
+        return {name: (written[name], last[name]) for name in written}

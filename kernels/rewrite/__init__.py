@@ -1,0 +1,14 @@
+"""Rewrites: functions Plan -> Plan. Each states a theorem and the condition under which it holds."""
+
+from ..plan import Plan
+from .fold_norm import fold_norm
+from .pointwise_before_double import pointwise_before_double
+
+ALL = (fold_norm, pointwise_before_double)
+
+
+def rewrite(plan: Plan) -> Plan:
+    """Every rewrite, in order."""
+    for theorem in ALL:
+        plan = theorem(plan)
+    return plan

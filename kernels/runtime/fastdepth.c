@@ -1,0 +1,149 @@
+#include "fastdepth.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "network.h"
+#include "pool.h"
+
+enum { LINE = 64, TENSOR = 7, CPU = 1, FLOAT = 2 };
+
+struct fastdepth {
+    pool *pool;
+    char *parameters, *arena; /* the arena ends with room for an image and a depth that are not aligned */
+    tensor (*tensors)[MOST_OPERANDS];
+    argument (*arguments)[MOST_OPERANDS];
+};
+
+static _Thread_local char message[256];
+
+const char *fastdepth_error(void) { return message; }
+const char *fastdepth_describe(void) { return network_description; }
+
+static void *fail(const char *format, ...) {
+    va_list values;
+    va_start(values, format);
+    vsnprintf(message, sizeof message, format, values);
+    va_end(values);
+    return NULL;
+}
+
+/* The kernels' link to the runtime: pointers they call through, and where they report. */
+extern int (*__TVMBackendParallelLaunch)(task *, void *, int);
+extern void *(*__TVMBackendAllocWorkspace)(int, int, uint64_t, int, int);
+extern int (*__TVMBackendFreeWorkspace)(int, int, void *);
+
+void TVMFFIErrorSetRaisedFromCStrParts(const char *kind, const char **parts, int32_t count) {
+    size_t used = (size_t)snprintf(message, sizeof message, "%s: ", kind);
+    for (int32_t i = 0; i < count && used < sizeof message; i++)
+        if (parts[i]) used += (size_t)snprintf(message + used, sizeof message - used, "%s", parts[i]);
+}
+
+static size_t rounded(size_t bytes) { return (bytes + LINE - 1) / LINE * LINE; }
+
+static uint64_t hash(const char *data, size_t bytes) { /* FNV-1a over 64-bit words; the file is padded to whole words */
+    uint64_t state = 0xcbf29ce484222325u, word;
+    for (size_t i = 0; i + sizeof word <= bytes; i += sizeof word) {
+        memcpy(&word, data + i, sizeof word);
+        state = (state ^ word) * 0x100000001b3u;
+    }
+    return state;
+}
+
+static bool load(fastdepth *n, const char *path) {
+    FILE *file = fopen(path, "rb");
+    if (!file) return fail("%s: cannot be opened", path);
+    size_t got = fread(n->parameters, 1, network_parameter_bytes, file);
+    bool whole = got == network_parameter_bytes && fgetc(file) == EOF;
+    fclose(file);
+    if (!whole) return fail("%s: not %zu bytes; it belongs to another build", path, network_parameter_bytes);
+    if (hash(n->parameters, got) != network_parameter_hash)
+        return fail("%s: damaged, or of another build", path);
+    return true;
+}
+
+static void bind(fastdepth *n) {
+    for (int i = 0; i < network_step_count; i++) {
+        const step *s = &network_steps[i];
+        for (int j = 0; j < s->count; j++) {
+            const operand *o = &s->operands[j];
+            char *base = o->where == IN_PARAMETERS ? n->parameters : n->arena;
+            n->tensors[i][j] = (tensor){.data = base + o->offset,
+                                        .device = {CPU, 0},
+                                        .ndim = o->axes,
+                                        .dtype = {FLOAT, 32, 1},
+                                        .shape = o->shape,
+                                        .strides = o->strides};
+            n->arguments[i][j] = (argument){TENSOR, 0, &n->tensors[i][j]};
+        }
+    }
+}
+
+fastdepth *fastdepth_create(const char *parameters, int threads) {
+    const char *lacking = features_missing(network_requires);
+    if (lacking) return fail("this processor lacks %s, which the kernels were compiled for", lacking);
+    if (threads < 1 || threads > 1024) return fail("%d threads; at least 1, at most 1024", threads);
+    __TVMBackendParallelLaunch = pool_launch;
+    __TVMBackendAllocWorkspace = pool_allocate;
+    __TVMBackendFreeWorkspace = pool_free;
+
+    fastdepth *n = calloc(1, sizeof *n);
+    if (!n) return fail("out of memory");
+    size_t arena = rounded(network_arena_bytes) + rounded(network_image_bytes) + rounded(network_depth_bytes);
+    n->parameters = aligned_alloc(LINE, rounded(network_parameter_bytes));
+    n->arena = aligned_alloc(LINE, arena);
+    n->tensors = calloc((size_t)network_step_count, sizeof *n->tensors);
+    n->arguments = calloc((size_t)network_step_count, sizeof *n->arguments);
+    n->pool = pool_create(threads, network_workspace_bytes);
+    bool ready = n->parameters && n->arena && n->tensors && n->arguments && n->pool;
+    if (!ready)
+        fail("out of memory or threads");
+    else if ((ready = load(n, parameters))) {
+        memset(n->arena, 0, arena); /* every page is there before the first image */
+        bind(n);
+    }
+    if (ready) return n;
+    fastdepth_destroy(n);
+    return NULL;
+}
+
+void fastdepth_destroy(fastdepth *n) {
+    if (!n) return;
+    if (n->pool) pool_destroy(n->pool);
+    free(n->arguments);
+    free(n->tensors);
+    free(n->arena);
+    free(n->parameters);
+    free(n);
+}
+
+static bool aligned(const void *pointer) { return (uintptr_t)pointer % LINE == 0; }
+
+int fastdepth_observe(fastdepth *n, const float *image, float *depth, fastdepth_observer observer, void *context) {
+    char *spare = n->arena + rounded(network_arena_bytes);
+    void *source = (void *)(uintptr_t)image;
+    if (!aligned(image)) source = memcpy(spare, image, network_image_bytes);
+    void *target = aligned(depth) ? (void *)depth : spare + rounded(network_image_bytes);
+    int status = 0;
+    pool_enter(n->pool);
+    for (int i = 0; !status && i < network_step_count; i++) {
+        const step *s = &network_steps[i];
+        for (int j = 0; j < s->count; j++) {
+            if (s->operands[j].where == IN_IMAGE) n->tensors[i][j].data = source;
+            if (s->operands[j].where == IN_DEPTH) n->tensors[i][j].data = target;
+        }
+        argument result = {0};
+        status = s->run(NULL, n->arguments[i], s->count, &result);
+        if (!status && observer) observer(context, i, n->tensors[i][s->count - 1].data);
+    }
+    pool_leave();
+    if (!status && target != depth) memcpy(depth, target, network_depth_bytes);
+    return status ? -1 : 0;
+}
+
+int fastdepth_run(fastdepth *n, const float *image, float *depth) {
+    return fastdepth_observe(n, image, depth, NULL, NULL);
+}

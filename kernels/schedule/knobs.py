@@ -1,0 +1,83 @@
+"""Knobs: the numbers a schedule leaves open, which of them are legal for a workload on a device, and a default for each.
+
+rows, cols, blocks   the register tile: so many rows and columns of pixels, so many channel blocks, one vector each
+strip                rows of pixels that one task works through (and stages, where it pads)
+unroll               input channels per turn of the innermost loop
+Sides are those of the convolution's result, before any doubling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import product
+
+from ..device import Device
+from ..errors import KernelError
+from ..workload import Workload
+
+VERSION = 1  # of the schedules; records made for another are not used
+Knobs = Mapping[str, int]
+
+STAGE_BYTES = 1 << 18  # the most one task stages on its stack
+TASKS = 4  # strips and blocks to share out, at least, where the layer has so many
+
+
+def divisors(n: int) -> list[int]:
+    """Every divisor, smallest first."""
+    return [d for d in range(1, n + 1) if n % d == 0]
+
+
+def space(w: Workload, device: Device) -> Iterator[dict[str, int]]:
+    """Every legal setting. Tiles divide what they tile, and fit the vector registers with their operands."""
+    height, width = w.conv_sides
+    if w.kind == "head":
+        for cols in divisors(width):
+            if cols <= device.registers:
+                yield {"cols": cols}
+        return
+    count = -(-w.cout // device.lanes)
+    stacked = (1,) if w.kind == "depthwise" else divisors(count)
+    unrolls = [u for u in (1, 2, 4, 8, 16) if w.cin % u == 0] if w.kind == "pointwise" else [1]
+    for rows, cols, blocks in product(divisors(height), divisors(width), stacked):
+        if rows * cols * blocks + blocks + 1 > device.registers:
+            continue
+        for strip, unroll in product(divisors(height), unrolls):
+            if strip % rows == 0 and staged(w, strip, device) <= STAGE_BYTES:
+                yield {"rows": rows, "cols": cols, "blocks": blocks, "strip": strip, "unroll": unroll}
+
+
+def staged(w: Workload, strip: int, device: Device) -> int:
+    """Bytes of padded input that a strip of so many rows needs."""
+    if w.kind == "pointwise":
+        return 0
+    depth = {"stem": w.cin, "depthwise": device.lanes}.get(w.kind, -(-w.cin // device.lanes) * device.lanes)
+    return 4 * depth * ((strip - 1) * w.stride + w.taps) * (w.width + 2 * (w.taps // 2))
+
+
+def default(w: Workload, device: Device) -> dict[str, int]:
+    """A setting that works well untuned: the largest register tile, the strip that still leaves tasks to share out."""
+    height, _ = w.conv_sides
+    count = -(-w.cout // device.lanes)
+
+    def merit(k: dict[str, int]) -> tuple[float, ...]:
+        if w.kind == "head":
+            return (min(k["cols"], device.lanes),)
+        tile = k["rows"] * k["cols"] * k["blocks"]
+        loads = 1 / (k["rows"] * k["cols"]) + (0 if k["blocks"] == 1 else 1 / k["blocks"])
+        tasks = (height // k["strip"]) * (count // k["blocks"])
+        return (min(tasks, TASKS), min(tile, device.registers * 3 // 4), -loads, -abs(k["unroll"] - 4), k["strip"])
+
+    return max(space(w, device), key=merit)
+
+
+def check(w: Workload, device: Device, knobs: Knobs) -> None:
+    """Raise KernelError, with the reason, unless the setting is legal."""
+    if dict(knobs) in space(w, device):
+        return
+    names = sorted(default(w, device))
+    if sorted(knobs) != names:
+        raise KernelError(f"{w}: knobs {sorted(knobs)}, this schedule has {names}")
+    raise KernelError(
+        f"{w} on {device.name}: knobs {dict(knobs)} are not legal; tiles must divide {w.conv_sides[0]}x{w.conv_sides[1]} "
+        f"pixels and {-(-w.cout // device.lanes)} channel blocks, and fit {device.registers} registers"
+    )

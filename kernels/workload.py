@@ -1,0 +1,79 @@
+"""A workload is one step without its weights: what a kernel is compiled, tuned, logged and timed for.
+
+Its name prints and parses: `depthwise5s1-f32-c56-112x112+relu`, `pointwise1s1-f32-c200-k256-14x14+relu+double+add`.
+Sides are those of the input, height first; what follows a plus is done to the result in that order, after the bias.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from .errors import KernelError
+
+KINDS = ("stem", "depthwise", "pointwise", "conv", "head")
+EPILOGUE = ("relu", "relu6", "double", "add")
+_NAME = re.compile(
+    r"(?P<kind>[a-z]+)(?P<taps>\d+)s(?P<stride>\d+)-(?P<dtype>[a-z]+\d+)"
+    r"-c(?P<cin>\d+)(-k(?P<cout>\d+))?-(?P<height>\d+)x(?P<width>\d+)(?P<epilogue>(\+[a-z0-9]+)*)"
+)
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One convolution with its epilogue, batch 1. `cin` and `cout` are channels, `height` and `width` the input's sides."""
+
+    kind: str  # stem: planar in; head: planar out; the rest read and write channel blocks
+    taps: int
+    stride: int
+    cin: int
+    cout: int
+    height: int
+    width: int
+    epilogue: tuple[str, ...] = ()
+    dtype: str = "f32"
+
+    def __str__(self) -> str:
+        channels = f"c{self.cin}" + ("" if self.kind == "depthwise" else f"-k{self.cout}")
+        tail = "".join(f"+{name}" for name in self.epilogue)
+        return f"{self.kind}{self.taps}s{self.stride}-{self.dtype}-{channels}-{self.height}x{self.width}{tail}"
+
+    @classmethod
+    def parse(cls, name: str) -> Workload:
+        """The workload that prints so. Raises KernelError for anything else."""
+        match = _NAME.fullmatch(name)
+        if not match or match["kind"] not in KINDS or (match["cout"] is None) != (match["kind"] == "depthwise"):
+            raise KernelError(f"{name!r} is not a workload, such as 'depthwise5s1-f32-c56-112x112+relu'")
+        epilogue = tuple(match["epilogue"].split("+")[1:])
+        if unknown := [e for e in epilogue if e not in EPILOGUE]:
+            raise KernelError(f"{name!r}: unknown epilogue {unknown[0]!r}; known: {', '.join(EPILOGUE)}")
+        number = lambda group: int(match[group] or match["cin"])  # noqa: E731
+        return cls(
+            match["kind"],
+            *(number(group) for group in ("taps", "stride", "cin", "cout", "height", "width")),
+            epilogue,
+            match["dtype"],
+        )
+
+    @property
+    def conv_sides(self) -> tuple[int, int]:
+        """Height and width of the convolution's result, before any doubling."""
+        reach = 2 * (self.taps // 2) - self.taps
+        return (self.height + reach) // self.stride + 1, (self.width + reach) // self.stride + 1
+
+    @property
+    def out_sides(self) -> tuple[int, int]:
+        """Height and width of what is written."""
+        height, width = self.conv_sides
+        factor = 2 if "double" in self.epilogue else 1
+        return height * factor, width * factor
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates."""
+        height, width = self.conv_sides
+        return self.cout * height * width * self.taps**2 * (1 if self.kind == "depthwise" else self.cin)
+
+    def bare(self) -> Workload:
+        """The same without its epilogue: the key of cost tables."""
+        return replace(self, epilogue=())

@@ -1,0 +1,97 @@
+"""Variants are data: one TOML file holds everything that tells one network of the family from another."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from .errors import ZooError
+
+FOLDER = Path(__file__).parent / "variants"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A number somebody else measured. It never stands in one column with a number measured here."""
+
+    value: float
+    unit: str
+    conditions: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Where a variant's parameters live and what they must be, byte for byte."""
+
+    repo: str  # name of the repository on the Hugging Face Hub, without its owner
+    file: str
+    sha256: str
+    size: int  # bytes
+    licence: str
+    origin: str  # how these numbers came to be
+    status: str  # "preview": works, not yet worth quoting; "released"
+    revision: str | None = None  # 40 hex digits of the pinned commit; None while unpublished
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One network of the family: architecture, widths, input contract, and (where trained) its weights."""
+
+    name: str
+    summary: str
+    encoder: str
+    decoder: str
+    encoder_widths: tuple[int, ...]  # layer 0, then the pointwise outputs of layers 1..13
+    decoder_widths: tuple[int, ...]  # the pointwise outputs of stages 1..5; the head gives 1
+    skip: str
+    skips: tuple[tuple[int, int], ...]  # (encoder layer, decoder stage it joins after the doubling)
+    input: tuple[int, int]  # height, width
+    widths_from: str
+    weights: Weights | None = None
+    claims: tuple[Claim, ...] = ()
+
+    def __post_init__(self) -> None:
+        for layer, stage in self.skips:
+            if self.encoder_widths[layer] != self.decoder_widths[stage - 1]:
+                raise ZooError(
+                    f"variant {self.name}: encoder layer {layer} has width {self.encoder_widths[layer]}, "
+                    f"decoder stage {stage} has {self.decoder_widths[stage - 1]}; an additive skip needs equal widths"
+                )
+
+
+def parse(record: Mapping[str, Any]) -> Variant:
+    """Build a Variant from what a TOML or JSON file holds; lists become tuples, unknown keys are errors."""
+    fields = dict(record)
+    weights = fields.pop("weights", None)
+    claims = fields.pop("claims", ())
+    try:
+        return Variant(
+            **{key: _frozen(value) for key, value in fields.items()},
+            weights=Weights(**weights) if weights else None,
+            claims=tuple(Claim(**claim) for claim in claims),
+        )
+    except (TypeError, IndexError) as error:
+        raise ZooError(f"variant record {fields.get('name', '?')!r} is malformed: {error}") from error
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
+
+
+@cache
+def catalogue() -> tuple[Variant, ...]:
+    """Every variant of the zoo, in order of name."""
+    return tuple(parse(tomllib.loads(path.read_text())) for path in sorted(FOLDER.glob("*.toml")))
+
+
+def variant(name: str) -> Variant:
+    """The variant of that name. Raises ZooError with the known names."""
+    for known in catalogue():
+        if known.name == name:
+            return known
+    raise ZooError(f"unknown variant {name!r}; known: {', '.join(v.name for v in catalogue())}")
