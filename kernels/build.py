@@ -30,7 +30,7 @@ Tick = Callable[[str, int, int], None]  # (what is being done, parts done, parts
 def build(plan: Plan, device: Device, folder: Path, model: dict[str, Any], tick: Tick = lambda *_: None) -> None:
     """Compile `plan` for `device` into `folder`, which appears whole or not at all.
 
-    `model` goes into the manifest: name, weights_sha256, weights_status. An existing artifact there is replaced.
+    `model` goes into the manifest: name, weights_sha256, status. An existing artifact there is replaced.
     """
     if folder.exists() and not (folder / MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise KernelError(f"{folder}: exists and is not an artifact; choose another place")

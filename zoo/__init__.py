@@ -1,0 +1,28 @@
+"""FastDepth Zoo: metric depth from one camera, pretrained and compiled.
+
+    import zoo
+    network = zoo.load("fastdepth_pruned")     # (N, 3, H, W) RGB in [0, 1] -> (N, 1, H, W) metres
+    predict = zoo.Predictor(network)           # any picture -> depth of its own size
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .load import load
+    from .predict import Predictor
+
+__all__ = ["Predictor", "load"]
+
+
+def __getattr__(name: str) -> Any:  # torch takes a second to import; whoever lists variants need not wait for it
+    if name == "load":
+        from .load import load
+
+        return load
+    if name == "Predictor":
+        from .predict import Predictor
+
+        return Predictor
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -100,3 +100,13 @@ def fill(variant: Variant, layers: list[Folded], origin: Path) -> FastDepth:
             target.norm.bias.copy_(torch.from_numpy(layer.bias))
             target.norm.running_var.fill_(1 - target.norm.eps)  # type: ignore[union-attr]
     return network
+
+
+def check(network: FastDepth, origin: Path) -> None:
+    """One forward pass on grey: the depth must be finite and not all zero."""
+    import torch
+
+    with torch.inference_mode():
+        depth = network(torch.full((1, 3, *network.variant.input), 0.5))
+    if not torch.isfinite(depth).all() or not (depth > 0).any():
+        raise ZooError(f"{origin}: the imported network gives no depth; is it a FastDepth?")

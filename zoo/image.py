@@ -9,13 +9,12 @@ whole      squeeze the whole picture to the input, bilinear. For photos: every p
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from .errors import ZooError
 
@@ -28,14 +27,25 @@ MOST_PIXELS = 100_000_000
 NARROWEST = 2.0  # pictures longer than this ratio are seen in overlapping windows
 
 
+def from_pillow(picture: Image.Image) -> Pixels:
+    """A Pillow image of any mode as upright RGB."""
+    return _rgb(ImageOps.exif_transpose(picture))
+
+
+def from_array(picture: NDArray[np.generic]) -> Pixels:
+    """An (H, W, 3) uint8 array as it is. Raises ZooError for anything else."""
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
+        raise ZooError(f"expected an (H, W, 3) uint8 array, got {picture.dtype} {picture.shape}")
+    return picture.astype(np.uint8)
+
+
 def read(path: Path) -> Pixels:
     """Any picture as upright RGB: EXIF rotation applied, transparency on white, grey and 16-bit brought to 8-bit RGB."""
     try:
         with Image.open(path) as file:
             if file.width * file.height > MOST_PIXELS:
                 raise ZooError(f"{path}: {file.width}x{file.height} pixels; the limit is {MOST_PIXELS // 10**6} million")
-            file.load()
-            return _rgb(ImageOps.exif_transpose(file))
+            return from_pillow(file)
     except FileNotFoundError as error:
         raise ZooError(f"{path}: no such file") from error
     except (UnidentifiedImageError, Image.DecompressionBombError) as error:

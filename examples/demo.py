@@ -1,0 +1,62 @@
+"""The main job, end to end: a picture's depth from torch and from compiled kernels, side by side.
+
+python examples/demo.py [PHOTO]
+"""
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from zoo import Predictor, console, image, load, picture
+from zoo.kernels.build import build
+from zoo.kernels.device import host
+from zoo.kernels.export import trace
+from zoo.kernels.rewrite import rewrite
+from zoo.kernels.runtime.fastdepth import FastDepth
+from zoo.predict import one_thread
+from zoo.variant import variant
+
+NAME = "fastdepth_pruned"
+OUT = Path("build/demo")
+RUNS = 21
+
+
+def main(path: Path) -> None:
+    """Predict with both, write the picture, print the comparison."""
+    photo = image.read(path)
+    network, record = load(NAME), variant(NAME).weights
+    facts = {"name": NAME, "weights_sha256": record.sha256, "status": record.status}
+    with console.progress(f"compiling for {host().name}") as tick:
+        build(rewrite(trace(network, 224, 224)), host(), OUT / "artifact", facts, tick)
+    compiled = FastDepth(OUT / "artifact", threads=1)
+    eager = one_thread(network)
+
+    depth = Predictor(compiled)(photo)
+    difference = np.abs(depth - Predictor(network)(photo)).max()
+    picture.write(picture.montage(photo, depth), OUT / "depth.png")
+
+    inputs = image.whole(photo)
+    times = np.array([[milliseconds(run, inputs) for run in (eager, compiled)] for _ in range(RUNS)])
+    slow, fast = np.median(times, 0)
+    table = console.table("runtime", "ms ", "fps ", title=f"{path.name}, {NAME} ({record.status} weights), 1 thread, float32")
+    table.add_row("PyTorch, eager", f"{slow:.1f}", f"{1e3 / slow:.0f}")
+    table.add_row("compiled", f"{fast:.1f}", f"{1e3 / fast:.0f}")
+    console.out.print(table)
+    near, middle, far = np.percentile(depth, (2, 50, 98))
+    console.out.print(f"median of {RUNS} paired runs; {np.median(times[:, 0] / times[:, 1]):.1f}x faster")
+    console.out.print(f"depth: {near:.2f} m near, {middle:.2f} m median, {far:.2f} m far")
+    console.out.print(f"largest difference between the two: {difference:.1e} m")
+    console.out.print(f"picture: {OUT / 'depth.png'}")
+
+
+def milliseconds(run, inputs):
+    """How long one call takes."""
+    began = time.perf_counter()
+    run(inputs)
+    return (time.perf_counter() - began) * 1e3
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "room.jpg")

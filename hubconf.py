@@ -1,0 +1,76 @@
+"""torch.hub entry points: torch.hub.load('<owner>/<repo>', 'fastdepth_pruned', trust_repo=True)."""
+
+import hashlib as _hashlib
+import importlib as _importlib
+import importlib.util as _util
+import pathlib as _pathlib
+import sys as _sys
+
+dependencies = ["torch", "numpy", "PIL", "safetensors", "huggingface_hub"]
+
+
+def _zoo(module):
+    """A module of this very folder's zoo/, under a name of its own: others may have imported another `zoo`."""
+    folder = _pathlib.Path(__file__).resolve().parent / "zoo"
+    name = "_fastdepth_zoo_" + _hashlib.sha256(str(folder).encode()).hexdigest()[:16]
+    if name not in _sys.modules:
+        spec = _util.spec_from_file_location(name, folder / "__init__.py", submodule_search_locations=[str(folder)])
+        package = _util.module_from_spec(spec)
+        _sys.modules[name] = package
+        try:
+            spec.loader.exec_module(package)
+        except BaseException:
+            del _sys.modules[name]
+            raise
+    return _importlib.import_module(f"{name}.{module}")
+
+
+def fastdepth(
+    pretrained=True,
+    *,
+    weights=None,
+    progress=True,
+    revision=None,
+    cache_dir=None,
+    local_files_only=False,
+    device="cpu",
+):
+    """FastDepth, unpruned: MobileNet encoder, NNConv5 decoder, three additive skips; 0.74 GMAC at 224x224.
+
+    Input (N, 3, H, W): RGB in [0, 1], sides multiples of 32, no mean subtracted. Output (N, 1, H, W): metres, >= 0.
+    In eval mode. Weights: MIT; trained on NYU Depth v2 (research use), see zoo/checkpoints/fastdepth/README.md for
+    their metrics and recipe. `weights`: your own safetensors file or checkpoint folder. `pretrained=False`: random.
+    """
+    options = {"weights": weights, "progress": progress, "revision": revision, "cache_dir": cache_dir}
+    options |= {"local_files_only": local_files_only, "device": device}
+    return _zoo("load").load("fastdepth", pretrained, **options)
+
+
+def fastdepth_pruned(
+    pretrained=True,
+    *,
+    weights=None,
+    progress=True,
+    revision=None,
+    cache_dir=None,
+    local_files_only=False,
+    device="cpu",
+):
+    """FastDepth pruned by NetAdapt to the published widths: half the work, 0.37 GMAC at 224x224.
+
+    Input (N, 3, H, W): RGB in [0, 1], sides multiples of 32, no mean subtracted. Output (N, 1, H, W): metres, >= 0.
+    In eval mode. Weights: MIT; trained on NYU Depth v2 (research use), see zoo/checkpoints/fastdepth_pruned/README.md
+    for their metrics and recipe. `weights`: your own safetensors file or checkpoint folder. `pretrained=False`: random.
+    """
+    options = {"weights": weights, "progress": progress, "revision": revision, "cache_dir": cache_dir}
+    options |= {"local_files_only": local_files_only, "device": device}
+    return _zoo("load").load("fastdepth_pruned", pretrained, **options)
+
+
+def transforms(*, crop=True):
+    """What turns a picture (path, PIL image or (H, W, 3) uint8 array) into the networks' input, (1, 3, 224, 224).
+
+    crop=True: the published recipe, made for 640x480 frames: scale to 333x250, centre crop 304x228, squeeze to 224x224,
+    nearest neighbour throughout. crop=False: the whole picture, bilinear, so that every pixel gets a depth.
+    """
+    return _zoo("load").Transform(crop=crop)

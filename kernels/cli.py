@@ -1,0 +1,121 @@
+"""The commands that compile. They import what they need when they run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import console
+
+
+def register(app: typer.Typer, examples: Callable[..., str]) -> None:
+    """Add these commands to an app."""
+    app.command(epilog=examples("zoo devices", "zoo devices --json"))(devices)
+    app.command(
+        "compile",
+        epilog=examples(
+            "zoo compile --device host -o build/host",
+            "zoo predict --artifact build/host photo.jpg",
+            "zoo compile -m fastdepth --device x86-64-v3 --input 192x256",
+        ),
+    )(compile_)
+
+
+def devices(json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for scripts.")] = False) -> None:
+    """Show the machines kernels can be compiled for."""
+    from dataclasses import asdict
+
+    from .device import records
+
+    here = _host()
+    if json:
+        console.show_json([asdict(record) | {"host": record == here} for record in records()])
+        return
+    table = console.table("device", "lanes ", "registers ", "what it is")
+    for record in records():
+        name = f"{record.name} [bold](host)[/bold]" if record == here else record.name
+        table.add_row(name, str(record.lanes), str(record.registers), record.summary)
+    console.out.print(table)
+
+
+def compile_(
+    device: Annotated[str, typer.Option(help="A device (zoo devices), or host.")],
+    model: Annotated[str, typer.Option("-m", "--model", help="A variant or a checkpoint folder.")] = "fastdepth_pruned",
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder to write; default build/MODEL-DEVICE.")] = None,
+    input_: Annotated[str | None, typer.Option("--input", help="Sides, HEIGHTxWIDTH, multiples of 32.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for scripts.")] = False,
+) -> None:
+    """Compile a network into a folder that runs anywhere on that device: a C library, its parameters, a Python twin."""
+    from ..checkpoint import digest
+    from ..hub import resolve
+    from ..load import identify, load
+    from ..predict import one_thread
+    from .build import build
+    from .device import device as find
+    from .export import trace
+    from .rewrite import rewrite
+    from .verify import verify
+
+    target = find(device)
+    variant, folder = identify(model)
+    height, width = _sides(input_) if input_ else variant.input
+    network = load(model)
+    record = variant.weights if not folder else None
+    facts = {
+        "name": variant.name,
+        "weights_sha256": digest(resolve(variant, weights=folder)),
+        "status": record.status if record else "released",
+    }
+    out = out or Path("build") / f"{variant.name}-{device}"
+    plan = rewrite(trace(network, height, width))
+    with console.progress("compiling") as tick:
+        build(plan, target, out, facts, tick)
+    report = verify(out, plan, one_thread(network)) if target == _host() else None
+    size = sum(path.stat().st_size for path in out.iterdir())
+    row = {
+        "artifact": str(out),
+        "model": variant.name,
+        "device": target.name,
+        "input": [3, height, width],
+        "layers": len(plan.steps),
+        "tuned": 0,
+        "default": len(plan.steps),
+        "size_bytes": size,
+        "max_abs_error_m": report.error if report else None,
+    }
+    if json:
+        console.show_json(row)
+        return
+    table = console.table("", "", title=f"{out}: {variant.name} for {target.name}")
+    table.show_header = False
+    table.add_row("layers", f"{len(plan.steps)}: 0 tuned, {len(plan.steps)} with default knobs")
+    table.add_row("size", f"{size / 1e6:.1f} MB")
+    if report:
+        table.add_row("largest difference to eager", f"{report.error:.1e} m")
+        table.add_row("eager, compiled, 1 thread", f"{report.eager_ms:.1f} ms, {report.compiled_ms:.1f} ms (median of 15)")
+    else:
+        table.add_row("checked", "no: this machine cannot run it")
+    table.add_row("try", f"zoo predict --artifact {out} photo.jpg")
+    console.out.print(table)
+
+
+def _host() -> object:
+    from .device import host
+    from .errors import KernelError
+
+    try:
+        return host()
+    except KernelError:
+        return None
+
+
+def _sides(text: str) -> tuple[int, int]:
+    from .errors import KernelError
+
+    height, _, width = text.partition("x")
+    if not (height.isdecimal() and width.isdecimal()) or any(int(s) % 32 or not 32 <= int(s) <= 2048 for s in (height, width)):
+        raise KernelError(f"--input {text}: give HEIGHTxWIDTH, both multiples of 32, at most 2048")
+    return int(height), int(width)

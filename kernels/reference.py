@@ -1,0 +1,50 @@
+"""The plan, interpreted plainly in numpy: what every kernel must agree with."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .plan import Array, Plan, Step
+
+
+def interpret(plan: Plan, image: Array) -> dict[str, Array]:
+    """Every tensor of the plan by name, (channels, height, width), for an image (3, H, W)."""
+    tensors = {plan.input: image.astype(np.float32)}
+    for step in plan.steps:
+        tensors[step.result] = run_step(plan, step, tensors)
+    return tensors
+
+
+def run_step(plan: Plan, step: Step, tensors: dict[str, Array]) -> Array:
+    """One step on the tensors it reads."""
+    w, own = step.workload, {key: plan.parameters.get(f"{step.name}.{key}") for key in KEYS}
+    y = convolve(tensors[step.source], own["weight"], w.stride)
+    column = lambda key: own[key][:, None, None]  # noqa: E731
+    if step.normalised:
+        y = (y - column("mean")) / np.sqrt(column("variance")) * column("gain") + column("shift")
+    if own["bias"] is not None:
+        y = y + column("bias")
+    for name in w.epilogue:
+        if name == "relu":
+            y = np.maximum(y, 0)
+        elif name == "relu6":
+            y = np.clip(y, 0, 6)
+        elif name == "double":
+            y = y.repeat(2, 1).repeat(2, 2)
+        elif name == "add":
+            y = y + tensors[step.skip]
+    return y.astype(np.float32)
+
+
+KEYS = ("weight", "bias", "gain", "shift", "mean", "variance")
+
+
+def convolve(x: Array, weight: Array, stride: int) -> Array:
+    """(C, H, W) with (K, C, taps, taps), or (C, 1, taps, taps) for one filter per channel; zeros around, float64 sums."""
+    taps = weight.shape[2]
+    radius = taps // 2
+    framed = np.pad(x, ((0, 0), (radius, radius), (radius, radius))).astype(np.float64)
+    views = np.lib.stride_tricks.sliding_window_view(framed, (taps, taps), (1, 2))[:, ::stride, ::stride]
+    if weight.shape[1] == 1 and weight.shape[0] == x.shape[0] > 1:
+        return np.einsum("chwij,cij->chw", views, weight[:, 0])
+    return np.einsum("chwij,kcij->khw", views, weight, optimize=True)

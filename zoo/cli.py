@@ -1,0 +1,179 @@
+"""The command `zoo`. The composition root: commands import what they need when they run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from . import console
+from .errors import ZooError
+from .kernels import cli as kernels_cli
+from .kernels.errors import KernelError
+from .variant import catalogue
+
+app = typer.Typer(
+    name="zoo",
+    help="Metric depth from one camera: pretrained FastDepth networks, compiled for small machines.",
+    epilog="Start with: zoo predict photo.jpg -o depth.png",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for scripts.")]
+Model = Annotated[str, typer.Option("-m", "--model", help="A variant (zoo list) or a checkpoint folder.")]
+
+
+def examples(*lines: str) -> str:
+    """An epilog of commands to copy."""
+    return "[bold]Examples[/bold]\n\n" + "\n\n".join(lines)
+
+
+@app.command("list", epilog=examples("zoo list", "zoo list --json"))
+def list_(json: Json = False) -> None:
+    """Show the variants of the zoo."""
+    if json:
+        console.show_json([_summary(v) for v in catalogue()])
+        return
+    table = console.table("variant", "weights", "size ", "licence", "what it is")
+    for v in catalogue():
+        status, size, licence = (v.weights.status, f"{v.weights.size / 1e6:.1f} MB", v.weights.licence) if v.weights else (
+            "none", "", "")
+        table.add_row(v.name, status, size, licence, v.summary)
+    console.out.print(table)
+
+
+def _summary(v: Any) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(v)
+
+
+@app.command(epilog=examples("zoo info fastdepth_pruned", "zoo info fastdepth --json"))
+def info(
+    model: Annotated[str, typer.Argument(help="A variant (zoo list) or a checkpoint folder.")] = "fastdepth_pruned",
+    json: Json = False,
+) -> None:
+    """Show everything the zoo knows about a variant."""
+    from .load import identify
+    from .network import FastDepth, count
+
+    variant, _ = identify(model)
+    macs, weights = count(FastDepth(variant).eval(), *variant.input)
+    if json:
+        console.show_json(_summary(variant) | {"macs": macs, "conv_weights": weights})
+        return
+    table = console.table("", "", title=f"{variant.name}: {variant.summary}")
+    table.show_header = False
+    height, width = variant.input
+    table.add_row("input", f"(N, 3, {height}, {width}) RGB in [0, 1]; other sides: multiples of 32")
+    table.add_row("output", f"(N, 1, {height}, {width}) metres, >= 0")
+    table.add_row("work", f"{macs / 1e6:.2f} M multiply-accumulates at {height}x{width}")
+    table.add_row("convolution weights", f"{weights:,}")
+    table.add_row("encoder widths", " ".join(map(str, variant.encoder_widths)))
+    table.add_row("decoder widths", " ".join(map(str, variant.decoder_widths)))
+    table.add_row("skips", ", ".join(f"encoder {i} {variant.skip}ed to decoder {j}" for i, j in variant.skips))
+    table.add_row("widths from", variant.widths_from)
+    if w := variant.weights:
+        table.add_row("weights", f"{w.status}; {w.origin}")
+        table.add_row("licence", w.licence)
+        table.add_row("sha256", w.sha256)
+    for claim in variant.claims:
+        table.add_row("published, not measured here", f"{claim.value:g} {claim.unit}: {claim.conditions} ({claim.source})")
+    console.out.print(table)
+
+
+@app.command(
+    epilog=examples(
+        "zoo predict photo.jpg -o depth.png",
+        "zoo predict photos/ -o depths/ --raw png16",
+        "zoo predict --artifact build/host photo.jpg --raw npy",
+        "zoo predict film.mp4 -o depth.mp4",
+        "zoo predict 0 -o camera.mp4 --frames 300",
+    )
+)
+def predict(
+    sources: Annotated[list[str], typer.Argument(metavar="IMAGE…", help="Pictures, folders, globs, a video or a camera.")],
+    model: Model = "fastdepth_pruned",
+    artifact: Annotated[Path | None, typer.Option(help="A folder made by zoo compile, instead of a torch model.")] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Picture or folder to write.")] = None,
+    raw: Annotated[str | None, typer.Option(help="Also write bare depth: npy (metres) or png16 (millimetres).")] = None,
+    threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads to use.")] = 1,
+    frames: Annotated[int | None, typer.Option(min=1, help="Stop a video after so many frames.")] = None,
+    json: Json = False,
+) -> None:
+    """Estimate depth: a colour picture with a legend in metres beside the input, and the bare numbers on request."""
+    from . import job
+
+    request = job.Job(sources, out, raw, frames)
+    predictor, runtime, note = job.predictor(model, artifact, threads)
+    if note and not json:
+        console.say(f"[yellow]{note}[/yellow]")
+    with console.progress("depth") as tick:
+        rows = request.run(predictor, tick)
+    for row in rows:
+        row |= {"model": runtime.model, "runtime": runtime.name, "threads": threads}
+    if json:
+        console.show_json(rows)
+    else:
+        table = console.table("picture", "nearest … median … farthest ", "time ", "written", title=f"{runtime.model}, {runtime.name}")
+        for row in rows:
+            if row["status"] == "ok":
+                written = ", ".join(str(row[key]) for key in ("picture", "raw") if row[key])
+                table.add_row(row["source"], _depth(row), f"{row['milliseconds']:.0f} ms", written)
+        if table.row_count:
+            console.out.print(table)
+    failed = [row for row in rows if row["status"] != "ok"]
+    for row in failed:
+        console.complain(row["status"])
+    if failed:
+        raise typer.Exit(2)
+
+
+def _depth(row: dict[str, Any]) -> str:
+    if "frames" in row:
+        return f"{row['frames']} frames"
+    return " … ".join(f"{row[key]:.2f}" for key in ("min_m", "median_m", "max_m")) + " m"
+
+
+@app.command("import", epilog=examples("zoo import fast_depth_224.tflite --variant fastdepth_pruned -o imported/"))
+def import_(
+    file: Annotated[Path, typer.Argument(help="A TFLite file, float or int8.")],
+    variant: Annotated[str, typer.Option(help="The variant whose widths it has.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder to write: model.safetensors and config.json.")],
+    json: Json = False,
+) -> None:
+    """Turn a foreign checkpoint into a folder of ours, which every command takes as -m."""
+    from . import checkpoint, convert
+    from .variant import variant as find
+
+    network = convert.fill(find(variant), convert.read(file), file)
+    convert.check(network, file)
+    checkpoint.save(network, out, {"imported_from": file.name, "sha256": checkpoint.digest(file)})
+    if json:
+        console.show_json({"variant": variant, "folder": str(out), "from": str(file)})
+    else:
+        console.out.print(f"{out}: {variant} from {file.name}; try: zoo predict photo.jpg -m {out}", soft_wrap=True)
+
+
+kernels_cli.register(app, examples)
+
+
+def fail(message: str) -> NoReturn:
+    """End with one line and exit code 2."""
+    console.complain(message)
+    sys.exit(2)
+
+
+def main() -> None:
+    """Run the command line; what a user can mend ends in one line, never in a traceback."""
+    try:
+        app()
+    except (ZooError, KernelError) as error:
+        fail(str(error))
+    except BrokenPipeError:  # the reader of our output has seen enough
+        sys.stderr.close()
+        sys.exit(1)

@@ -1,0 +1,113 @@
+"""Depth as something to look at: a colour map, the picture beside its depth, and a legend in metres."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from .errors import ZooError
+from .image import Depth, Pixels
+
+# near is light and warm, far is dark and cold; lightness falls all the way, so it also reads in grey
+STOPS = [(255, 247, 214), (254, 205, 92), (243, 130, 60), (203, 63, 88), (130, 32, 118), (62, 22, 106), (14, 10, 46)]
+FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+RAW = ("npy", "png16")
+LONGEST = 960  # pixels of the picture's longer side in the montage
+
+
+def colours(depth: Depth, near: float, far: float) -> Pixels:
+    """(H, W) metres -> (H, W, 3), `near` and closer the first stop, `far` and beyond the last."""
+    place = np.clip((depth - near) / max(far - near, 1e-6), 0, 1) * (len(STOPS) - 1)
+    stops = np.asarray(STOPS, np.float32)
+    channels = [np.interp(place, np.arange(len(STOPS)), stops[:, c]) for c in range(3)]
+    return np.stack(channels, -1).round().astype(np.uint8)
+
+
+def limits(depth: Depth) -> tuple[float, float]:
+    """A range for the legend: the depths without their extreme 2 % at either end, to the next tenth of a metre."""
+    near, far = np.percentile(depth, (2, 98))
+    low = float(np.floor(near * 10) / 10)
+    return low, max(float(np.ceil(far * 10) / 10), low + 0.1)
+
+
+def montage(picture: Pixels, depth: Depth, limit: tuple[float, float] | None = None) -> Pixels:
+    """The picture, its depth in colour, and the legend, side by side."""
+    near, far = limit or limits(depth)
+    height, width = depth.shape
+    scale = min(1.0, LONGEST / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    photo = Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS)
+    coloured = Image.fromarray(colours(depth, near, far)).resize(size, Image.Resampling.BILINEAR)
+    legend = _legend(max(size[1], 160), near, far)
+    gap = 8
+    canvas = Image.new("RGB", (2 * size[0] + legend.width + 4 * gap, legend.height + 2 * gap), "white")
+    top = (canvas.height - size[1]) // 2
+    canvas.paste(photo, (gap, top))
+    canvas.paste(coloured, (size[0] + 2 * gap, top))
+    canvas.paste(legend, (2 * size[0] + 3 * gap, gap))
+    return np.asarray(canvas)
+
+
+def _legend(height: int, near: float, far: float) -> Image.Image:
+    font = ImageFont.load_default(size=14)
+    legend = Image.new("RGB", (84, height), "white")
+    draw = ImageDraw.Draw(legend)
+    bar, margin = 18, 10
+    ramp = np.linspace(near, far, height - 2 * margin, dtype=np.float32)[:, None].repeat(bar, 1)
+    legend.paste(Image.fromarray(colours(ramp, near, far)), (0, margin))
+    for value in _ticks(near, far, max(2, height // 40)):
+        y = margin + (value - near) / (far - near) * (height - 2 * margin - 1)
+        draw.line((bar, y, bar + 5, y), fill="black")
+        draw.text((bar + 9, y), f"{value:g} m", fill="black", font=font, anchor="lm")
+    return legend
+
+
+def _ticks(near: float, far: float, most: int) -> list[float]:
+    for step in (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0):
+        first, last = int(np.ceil(near / step - 1e-6)), int(np.floor(far / step + 1e-6))
+        if last - first < most:
+            return [round(i * step, 2) for i in range(first, last + 1)]
+    return [near, far]
+
+
+def check_format(path: Path) -> str:
+    """Pillow's name for the format of a picture to write. Raises ZooError for suffixes it does not write."""
+    try:
+        return FORMATS[path.suffix.lower()]
+    except KeyError:
+        raise ZooError(f"{path}: cannot write this kind of picture; use {', '.join(sorted(FORMATS))}") from None
+
+
+def write(pixels: Pixels, path: Path) -> None:
+    """Write a picture, whole or not at all."""
+    buffer = BytesIO()
+    Image.fromarray(pixels).save(buffer, check_format(path))
+    put(path, buffer.getvalue())
+
+
+def write_raw(depth: Depth, picture: Path, kind: str) -> Path:
+    """The bare depth beside a picture: `npy` float32 metres, or `png16` millimetres, 65.535 m at most."""
+    buffer = BytesIO()
+    if kind == "npy":
+        path = picture.with_suffix(".npy")
+        np.save(buffer, depth.astype(np.float32))
+    else:
+        path = picture.with_suffix(".raw.png")
+        Image.fromarray(np.clip(depth * 1000, 0, 65535).round().astype(np.uint16)).save(buffer, "PNG")
+    put(path, buffer.getvalue())
+    return path
+
+
+def put(path: Path, content: bytes) -> None:
+    """Write a file, whole or not at all, in a folder that is made if need be."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(content)
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise ZooError(f"{path}: cannot be written ({error.strerror or error})") from error
