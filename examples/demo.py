@@ -8,13 +8,13 @@ import time
 from pathlib import Path
 
 import numpy as np
-
-from zoo import Predictor, console, image, load, picture
 from zoo.kernels.build import build
 from zoo.kernels.device import host
 from zoo.kernels.export import trace
 from zoo.kernels.rewrite import rewrite
 from zoo.kernels.runtime.fastdepth import FastDepth
+
+from zoo import Predictor, console, image, load, picture
 from zoo.predict import one_thread
 from zoo.variant import variant
 
@@ -40,7 +40,9 @@ def main(path: Path) -> None:
     inputs = image.whole(photo)
     times = np.array([[milliseconds(run, inputs) for run in (eager, compiled)] for _ in range(RUNS)])
     slow, fast = np.median(times, 0)
-    table = console.table("runtime", "ms ", "fps ", title=f"{path.name}, {NAME} ({record.status} weights), 1 thread, float32")
+    table = console.table(
+        "runtime", "ms ", "fps ", title=f"{path.name}, {NAME} ({record.status} weights), 1 thread, float32"
+    )
     table.add_row("PyTorch, eager", f"{slow:.1f}", f"{1e3 / slow:.0f}")
     table.add_row("compiled", f"{fast:.1f}", f"{1e3 / fast:.0f}")
     console.out.print(table)

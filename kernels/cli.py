@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .. import console
+from zoo import console
 
 
 def register(app: typer.Typer, examples: Callable[..., str]) -> None:
@@ -44,15 +44,18 @@ def devices(json: Annotated[bool, typer.Option("--json", help="Print JSON on std
 def compile_(
     device: Annotated[str, typer.Option(help="A device (zoo devices), or host.")],
     model: Annotated[str, typer.Option("-m", "--model", help="A variant or a checkpoint folder.")] = "fastdepth_pruned",
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder to write; default build/MODEL-DEVICE.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Folder to write; default build/MODEL-DEVICE.")
+    ] = None,
     input_: Annotated[str | None, typer.Option("--input", help="Sides, HEIGHTxWIDTH, multiples of 32.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for scripts.")] = False,
 ) -> None:
     """Compile a network into a folder that runs anywhere on that device: a C library, its parameters, a Python twin."""
-    from ..checkpoint import digest
-    from ..hub import resolve
-    from ..load import identify, load
-    from ..predict import one_thread
+    from zoo.checkpoint import digest
+    from zoo.hub import resolve
+    from zoo.load import identify, load
+    from zoo.predict import one_thread
+
     from .build import build
     from .device import device as find
     from .export import trace
@@ -95,7 +98,9 @@ def compile_(
     table.add_row("size", f"{size / 1e6:.1f} MB")
     if report:
         table.add_row("largest difference to eager", f"{report.error:.1e} m")
-        table.add_row("eager, compiled, 1 thread", f"{report.eager_ms:.1f} ms, {report.compiled_ms:.1f} ms (median of 15)")
+        table.add_row(
+            "eager, compiled, 1 thread", f"{report.eager_ms:.1f} ms, {report.compiled_ms:.1f} ms (median of 15)"
+        )
     else:
         table.add_row("checked", "no: this machine cannot run it")
     table.add_row("try", f"zoo predict --artifact {out} photo.jpg")
@@ -116,6 +121,8 @@ def _sides(text: str) -> tuple[int, int]:
     from .errors import KernelError
 
     height, _, width = text.partition("x")
-    if not (height.isdecimal() and width.isdecimal()) or any(int(s) % 32 or not 32 <= int(s) <= 2048 for s in (height, width)):
+    if not (height.isdecimal() and width.isdecimal()) or any(
+        int(s) % 32 or not 32 <= int(s) <= 2048 for s in (height, width)
+    ):
         raise KernelError(f"--input {text}: give HEIGHTxWIDTH, both multiples of 32, at most 2048")
     return int(height), int(width)

@@ -70,5 +70,7 @@ def features() -> frozenset[str]:
         lines = CPUINFO.read_text().splitlines()
     except OSError:
         return frozenset()
-    words = next((line.split(":", 1)[1].split() for line in lines if line.lower().startswith(("flags", "features"))), [])
+    words = next(
+        (line.split(":", 1)[1].split() for line in lines if line.lower().startswith(("flags", "features"))), []
+    )
     return frozenset(word.replace("sse4_2", "sse4.2") for word in words)

@@ -36,7 +36,9 @@ def trace(network: torch.nn.Module, height: int, width: int) -> Plan:
     signature = program.graph_signature
     names = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
     tensors = {**dict(program.named_parameters()), **dict(program.named_buffers())}
-    value = lambda node: tensors[names[node.name]].detach().numpy()  # noqa: E731
+
+    def value(node: torch.fx.Node) -> Array:
+        return np.asarray(tensors[names[node.name]].detach())
 
     parameters: dict[str, Array] = {}
     steps: dict[str, _Open] = {}
@@ -85,12 +87,14 @@ def _close(step: _Open) -> Step:
     conv = step.conv
     cout, _, taps, across = conv.args[1].meta["val"].shape
     _, cin, height, width = conv.args[0].meta["val"].shape
-    stride, padding, dilation, groups = (
-        conv.args[i] if len(conv.args) > i else default for i, default in ((3, [1, 1]), (4, [0, 0]), (5, [1, 1]), (6, 1))
-    )
-    square = taps == across and stride[0] == stride[1] and list(padding) == [taps // 2] * 2 and list(dilation) == [1, 1]
+    given = dict(enumerate(conv.args[3:]))
+    stride, padding, dilation = (list(given.get(i, default)) for i, default in enumerate(([1, 1], [0, 0], [1, 1])))
+    groups = given.get(3, 1)
+    square = taps == across and stride[0] == stride[1] and padding == [taps // 2] * 2 and dilation == [1, 1]
     if not square or groups not in (1, cin) or (groups > 1 and cin != cout):
-        raise KernelError(f"{step.name}: only square, centred convolutions are planned, dense or one filter per channel")
+        raise KernelError(
+            f"{step.name}: only square, centred convolutions are planned, dense or one filter per channel"
+        )
     if step.source == "image":
         kind = "stem"
     elif cout == 1:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
+from numpy.typing import NDArray
 
 from .plan import Array, Plan, Step
 
@@ -15,23 +18,22 @@ def interpret(plan: Plan, image: Array) -> dict[str, Array]:
     return tensors
 
 
-def run_step(plan: Plan, step: Step, tensors: dict[str, Array]) -> Array:
+def run_step(plan: Plan, step: Step, tensors: Mapping[str, Array]) -> Array:
     """One step on the tensors it reads."""
-    w, own = step.workload, {key: plan.parameters.get(f"{step.name}.{key}") for key in KEYS}
-    y = convolve(tensors[step.source], own["weight"], w.stride)
-    column = lambda key: own[key][:, None, None]  # noqa: E731
+    own = {key: plan.parameters[f"{step.name}.{key}"] for key in KEYS if f"{step.name}.{key}" in plan.parameters}
+    column = {key: values[:, None, None] for key, values in own.items() if key != "weight"}
+    y = convolve(tensors[step.source], own["weight"], step.workload.stride)
     if step.normalised:
-        y = (y - column("mean")) / np.sqrt(column("variance")) * column("gain") + column("shift")
-    if own["bias"] is not None:
-        y = y + column("bias")
-    for name in w.epilogue:
+        y = (y - column["mean"]) / np.sqrt(column["variance"]) * column["gain"] + column["shift"]
+    y = y + column.get("bias", 0)
+    for name in step.workload.epilogue:
         if name == "relu":
             y = np.maximum(y, 0)
         elif name == "relu6":
             y = np.clip(y, 0, 6)
         elif name == "double":
             y = y.repeat(2, 1).repeat(2, 2)
-        elif name == "add":
+        elif step.skip is not None:
             y = y + tensors[step.skip]
     return y.astype(np.float32)
 
@@ -39,12 +41,12 @@ def run_step(plan: Plan, step: Step, tensors: dict[str, Array]) -> Array:
 KEYS = ("weight", "bias", "gain", "shift", "mean", "variance")
 
 
-def convolve(x: Array, weight: Array, stride: int) -> Array:
+def convolve(x: Array, weight: Array, stride: int) -> NDArray[np.float64]:
     """(C, H, W) with (K, C, taps, taps), or (C, 1, taps, taps) for one filter per channel; zeros around, float64 sums."""
     taps = weight.shape[2]
     radius = taps // 2
     framed = np.pad(x, ((0, 0), (radius, radius), (radius, radius))).astype(np.float64)
     views = np.lib.stride_tricks.sliding_window_view(framed, (taps, taps), (1, 2))[:, ::stride, ::stride]
     if weight.shape[1] == 1 and weight.shape[0] == x.shape[0] > 1:
-        return np.einsum("chwij,cij->chw", views, weight[:, 0])
-    return np.einsum("chwij,kcij->khw", views, weight, optimize=True)
+        return np.asarray(np.einsum("chwij,cij->chw", views, weight[:, 0]))
+    return np.asarray(np.einsum("chwij,kcij->khw", views, weight, optimize=True))

@@ -47,13 +47,9 @@ class Workload:
         epilogue = tuple(match["epilogue"].split("+")[1:])
         if unknown := [e for e in epilogue if e not in EPILOGUE]:
             raise KernelError(f"{name!r}: unknown epilogue {unknown[0]!r}; known: {', '.join(EPILOGUE)}")
-        number = lambda group: int(match[group] or match["cin"])  # noqa: E731
-        return cls(
-            match["kind"],
-            *(number(group) for group in ("taps", "stride", "cin", "cout", "height", "width")),
-            epilogue,
-            match["dtype"],
-        )
+        sizes = {name: int(match[name]) for name in ("taps", "stride", "cin", "height", "width")}
+        cout = int(match["cout"] or match["cin"])
+        return cls(match["kind"], cout=cout, epilogue=epilogue, dtype=match["dtype"], **sizes)
 
     @property
     def conv_sides(self) -> tuple[int, int]:

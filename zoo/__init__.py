@@ -1,8 +1,8 @@
 """FastDepth Zoo: metric depth from one camera, pretrained and compiled.
 
-    import zoo
-    network = zoo.load("fastdepth_pruned")     # (N, 3, H, W) RGB in [0, 1] -> (N, 1, H, W) metres
-    predict = zoo.Predictor(network)           # any picture -> depth of its own size
+import zoo
+network = zoo.load("fastdepth_pruned")     # (N, 3, H, W) RGB in [0, 1] -> (N, 1, H, W) metres
+predict = zoo.Predictor(network)           # any picture -> depth of its own size
 """
 
 from __future__ import annotations

@@ -17,9 +17,10 @@ class Layer(nn.Module):
         self.norm = nn.BatchNorm2d(cout)
         self.activation = activation
 
-    def forward(self, x: Tensor) -> Tensor:  # (N, cin, H, W)
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, cin, H, W) -> (N, cout, ceil(H / stride), ceil(W / stride))."""
         y: Tensor = self.activation(self.norm(self.conv(x)))
-        return y  # (N, cout, ceil(H / stride), ceil(W / stride))
+        return y
 
 
 class Separable(nn.Module):
@@ -31,6 +32,7 @@ class Separable(nn.Module):
         self.pointwise = Layer(cin, cout, 1, activation())
 
     def forward(self, x: Tensor) -> Tensor:
+        """(N, cin, H, W) -> (N, cout, ceil(H / stride), ceil(W / stride))."""
         y: Tensor = self.pointwise(self.depthwise(x))
         return y
 

@@ -40,8 +40,9 @@ def list_(json: Json = False) -> None:
         return
     table = console.table("variant", "weights", "size ", "licence", "what it is")
     for v in catalogue():
-        status, size, licence = (v.weights.status, f"{v.weights.size / 1e6:.1f} MB", v.weights.licence) if v.weights else (
-            "none", "", "")
+        status, size, licence = (
+            (v.weights.status, f"{v.weights.size / 1e6:.1f} MB", v.weights.licence) if v.weights else ("none", "", "")
+        )
         table.add_row(v.name, status, size, licence, v.summary)
     console.out.print(table)
 
@@ -82,7 +83,9 @@ def info(
         table.add_row("licence", w.licence)
         table.add_row("sha256", w.sha256)
     for claim in variant.claims:
-        table.add_row("published, not measured here", f"{claim.value:g} {claim.unit}: {claim.conditions} ({claim.source})")
+        table.add_row(
+            "published, not measured here", f"{claim.value:g} {claim.unit}: {claim.conditions} ({claim.source})"
+        )
     console.out.print(table)
 
 
@@ -96,9 +99,13 @@ def info(
     )
 )
 def predict(
-    sources: Annotated[list[str], typer.Argument(metavar="IMAGE…", help="Pictures, folders, globs, a video or a camera.")],
+    sources: Annotated[
+        list[str], typer.Argument(metavar="IMAGE…", help="Pictures, folders, globs, a video or a camera.")
+    ],
     model: Model = "fastdepth_pruned",
-    artifact: Annotated[Path | None, typer.Option(help="A folder made by zoo compile, instead of a torch model.")] = None,
+    artifact: Annotated[
+        Path | None, typer.Option(help="A folder made by zoo compile, instead of a torch model.")
+    ] = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Picture or folder to write.")] = None,
     raw: Annotated[str | None, typer.Option(help="Also write bare depth: npy (metres) or png16 (millimetres).")] = None,
     threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads to use.")] = 1,
@@ -119,7 +126,9 @@ def predict(
     if json:
         console.show_json(rows)
     else:
-        table = console.table("picture", "nearest … median … farthest ", "time ", "written", title=f"{runtime.model}, {runtime.name}")
+        table = console.table(
+            "picture", "nearest … median … farthest ", "time ", "written", title=f"{runtime.model}, {runtime.name}"
+        )
         for row in rows:
             if row["status"] == "ok":
                 written = ", ".join(str(row[key]) for key in ("picture", "raw") if row[key])

@@ -52,9 +52,7 @@ def _tflite(path: Path, content: bytes) -> list[Folded]:
             kind = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
             if kind not in kinds:
                 continue  # padding, resizing, adding and quantising carry no parameters
-            _, weight, bias = (
-                _dequantised(model, graph.Tensors(int(operator.Inputs(i)))) if i else None for i in range(3)
-            )
+            weight, bias = (_dequantised(model, graph.Tensors(int(operator.Inputs(i)))) for i in (1, 2))
             layers.append(Folded(weight.transpose(kinds[kind]).copy(), bias))
     except (struct.error, IndexError, ValueError, AttributeError, TypeError, MemoryError) as error:
         raise ZooError(f"{path}: damaged or not a convolutional TFLite model ({error})") from error
@@ -75,7 +73,7 @@ def _dequantised(model: Any, tensor: Any) -> NDArray[np.float32]:
     shape[quantisation.QuantizedDimension()] = -1
     scale = quantisation.ScaleAsNumpy().astype(np.float64).reshape(shape)
     zero = np.asarray(quantisation.ZeroPointAsNumpy(), np.float64).reshape(shape)
-    return ((stored - zero) * scale).astype(np.float32)
+    return np.asarray((stored - zero) * scale, np.float32)
 
 
 def fill(variant: Variant, layers: list[Folded], origin: Path) -> FastDepth:

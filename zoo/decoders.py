@@ -17,9 +17,7 @@ class NNConv5(nn.ModuleDict):
 
     def __init__(self, cin: int, widths: Sequence[int], skips: Mapping[int, int]) -> None:
         inputs = (cin, *widths)
-        super().__init__(
-            {str(j): Separable(inputs[j - 1], inputs[j], 5, nn.ReLU) for j in range(1, len(widths) + 1)}
-        )
+        super().__init__({str(j): Separable(inputs[j - 1], inputs[j], 5, nn.ReLU) for j in range(1, len(widths) + 1)})
         self.skips = dict(skips)
 
     def forward(self, encoded: Sequence[Tensor]) -> dict[int, Tensor]:

@@ -26,7 +26,7 @@ class MobileNet(nn.Sequential):
         super().__init__(stem, *rest)
         self.widths = tuple(widths)
 
-    def forward(self, image: Tensor) -> list[Tensor]:  # type: ignore[override]
+    def forward(self, image: Tensor) -> list[Tensor]:
         """(N, 3, H, W) -> the output of every layer, the last (N, widths[13], H / 32, W / 32)."""
         outputs: list[Tensor] = []
         for layer in self:

@@ -55,7 +55,7 @@ def _download(record: Weights, revision: str, cache_dir: str | Path | None, loca
         raise ZooError(f"set ZOO_NAMESPACE to the Hub account that serves {record.repo}")
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-    from huggingface_hub.utils import disable_progress_bars, enable_progress_bars
+    from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_bars
 
     (enable_progress_bars if progress else disable_progress_bars)()
     try:
@@ -69,8 +69,8 @@ def _download(record: Weights, revision: str, cache_dir: str | Path | None, loca
             )
         )
     except LocalEntryNotFoundError as error:
-        raise ZooError(f"{namespace}/{record.repo} @ {revision[:12]}: not in the cache, and the Hub is out of reach") from (
-            error
-        )
+        raise ZooError(
+            f"{namespace}/{record.repo} @ {revision[:12]}: not in the cache, and the Hub is out of reach"
+        ) from (error)
     except (HfHubHTTPError, HFValidationError, OSError) as error:
         raise ZooError(f"{namespace}/{record.repo} @ {revision[:12]}: {str(error).splitlines()[0]}") from error

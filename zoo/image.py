@@ -44,7 +44,9 @@ def read(path: Path) -> Pixels:
     try:
         with Image.open(path) as file:
             if file.width * file.height > MOST_PIXELS:
-                raise ZooError(f"{path}: {file.width}x{file.height} pixels; the limit is {MOST_PIXELS // 10**6} million")
+                raise ZooError(
+                    f"{path}: {file.width}x{file.height} pixels; the limit is {MOST_PIXELS // 10**6} million"
+                )
             return from_pillow(file)
     except FileNotFoundError as error:
         raise ZooError(f"{path}: no such file") from error

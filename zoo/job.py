@@ -54,8 +54,8 @@ class Job:
         else:
             picture.check_format(out)
             self.work = [(found[0], out)]
-        for source, target in self.work:
-            if source.resolve() == target.resolve():
+        for path, target in self.work:
+            if path.resolve() == target.resolve():
                 raise ZooError(f"{target}: is the input; choose another place to write to")
 
     def run(self, predict: Predictor, tick: Tick) -> list[dict[str, Any]]:
@@ -117,7 +117,7 @@ def expand(sources: list[str]) -> list[Path]:
                 raise ZooError(f"{path}: no pictures in this folder ({', '.join(PICTURES)})")
             found += inside
         elif not path.exists() and glob.has_magic(source):
-            matches = sorted(Path(match) for match in glob.glob(source, recursive=True))
+            matches = sorted(Path(match) for match in glob.glob(source, recursive=True))  # noqa: PTH207 (absolute patterns too)
             if not matches:
                 raise ZooError(f"{source}: nothing matches")
             found += matches
@@ -163,4 +163,8 @@ def predictor(model: str, artifact: Path | None, threads: int) -> tuple[Predicto
 
 def remark(name: str, status: str) -> str | None:
     """What to know about weights that are not released ones."""
-    return f"{name}: preview weights, shortly trained; good for trying out, not for measuring" if status == "preview" else None
+    return (
+        f"{name}: preview weights, shortly trained; good for trying out, not for measuring"
+        if status == "preview"
+        else None
+    )

@@ -72,6 +72,7 @@ class Transform:
         self.crop, self.height, self.width = crop, height, width
 
     def __call__(self, picture: str | PathLike[str] | Image.Image | NDArray[np.uint8]) -> Tensor:
+        """A path, a Pillow image or an (H, W, 3) uint8 array -> (1, 3, height, width)."""
         if isinstance(picture, Image.Image):
             pixels = image.from_pillow(picture)
         elif isinstance(picture, np.ndarray):

@@ -30,6 +30,7 @@ class FastDepth(nn.Module):
         self.head = Layer(variant.decoder_widths[-1], 1, 1, nn.ReLU())
 
     def forward(self, image: Tensor) -> Tensor:
+        """(N, 3, H, W) RGB in [0, 1] -> (N, 1, H, W) metres."""
         return self.stages(image)["head"]
 
     def stages(self, image: Tensor) -> dict[str, Tensor]:

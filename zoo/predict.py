@@ -19,14 +19,12 @@ Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]  # (3, height, width)
 class Predictor:
     """The whole-picture recipe around a model: squeeze to the model's input, run, stretch back; panoramas in windows."""
 
-    def __init__(self, model: FastDepth | Any, height: int = 224, width: int = 224) -> None:
+    def __init__(self, model: Any, height: int = 224, width: int = 224) -> None:
         """`model`: a torch FastDepth, run at height x width, or an artifact's FastDepth, which knows its own sides."""
-        if hasattr(model, "manifest"):
-            self.run: Run = model
-            self.height, self.width = model.height, model.width
-        else:
-            self.run = runner(model)
-            self.height, self.width = height, width
+        compiled = hasattr(model, "manifest")
+        self.run: Run = model if compiled else runner(model)
+        self.height: int = model.height if compiled else height
+        self.width: int = model.width if compiled else width
 
     def __call__(self, picture: image.Pixels) -> image.Depth:
         """(H, W, 3) uint8 RGB -> (H, W) float32 metres."""

@@ -40,7 +40,11 @@ class Recipe:
         for side, size, samples in self.phases:
             for _ in range(samples // size):
                 part = seen / total
-                yield side, size, self.rate * min(1, part / 0.02 + 0.01) * (0.5 * (1 + math.cos(math.pi * part)) + 0.002)
+                yield (
+                    side,
+                    size,
+                    self.rate * min(1, part / 0.02 + 0.01) * (0.5 * (1 + math.cos(math.pi * part)) + 0.002),
+                )
                 seen += size
 
 

@@ -24,9 +24,7 @@ def compute(w: Workload, lanes: int) -> list[te.Tensor]:
     dh, dw = te.reduce_axis((0, w.taps), "dh"), te.reduce_axis((0, w.taps), "dw")
     conv = te.compute(
         (count, height, width, lanes),
-        lambda c, h, v, i: te.sum(
-            framed[c, h * w.stride + dh, v * w.stride + dw, i] * k[c, dh, dw, i], axis=[dh, dw]
-        ),
+        lambda c, h, v, i: te.sum(framed[c, h * w.stride + dh, v * w.stride + dw, i] * k[c, dh, dw, i], axis=[dh, dw]),
         name="conv",
     )
     return finish(w, x, k, b, conv)

@@ -1,7 +1,7 @@
 """The artifact's Python side: ctypes and numpy, nothing else, any Python from 3.6. A copy lies in every artifact.
 
-    from fastdepth import FastDepth
-    depth = FastDepth("folder", threads=2)(image)    # (3, H, W) float32 RGB in [0, 1] -> (H, W) float32 metres
+from fastdepth import FastDepth
+depth = FastDepth("folder", threads=2)(image)    # (3, H, W) float32 RGB in [0, 1] -> (H, W) float32 metres
 """
 
 import ctypes
@@ -28,20 +28,20 @@ def read_manifest(folder):
         with open(path, encoding="utf-8") as file:
             manifest = json.load(file)
         if manifest["format"] != FORMAT:
-            raise ArtifactError("%s: format %r; this runtime reads %r" % (path, manifest["format"], FORMAT))
+            raise ArtifactError(f"{path}: format {manifest['format']!r}; this runtime reads {FORMAT!r}")
         files = {name: (entry["size"], entry["sha256"]) for name, entry in manifest["files"].items()}
         _, height, width = (int(side) for side in manifest["input"])
         complete = {LIBRARY, PARAMETERS} <= set(files) and height > 0 and width > 0
         machine = str(manifest["machine"])
     except FileNotFoundError:
-        raise ArtifactError("%s: no such file; an artifact is a folder that zoo compile made" % path) from None
+        raise ArtifactError(f"{path}: no such file; an artifact is a folder that zoo compile made") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ArtifactError("%s: damaged manifest (%s: %s)" % (path, type(error).__name__, error)) from None
+        raise ArtifactError(f"{path}: damaged manifest ({type(error).__name__}: {error})") from None
     if not complete:
-        raise ArtifactError("%s: damaged manifest (files or input are missing)" % path)
+        raise ArtifactError(f"{path}: damaged manifest (files or input are missing)")
     if machine != platform.machine():
         raise ArtifactError(
-            "%s: compiled for %s (%s), this machine is %s" % (folder, manifest["device"], machine, platform.machine())
+            f"{folder}: compiled for {manifest['device']} ({machine}), this machine is {platform.machine()}"
         )
     for name, (size, sha256) in files.items():
         _verify(os.path.join(str(folder), os.path.basename(name)), size, sha256)
@@ -53,9 +53,9 @@ def _verify(path, size, sha256):
         with open(path, "rb") as file:
             content = file.read()
     except OSError as error:
-        raise ArtifactError("%s: %s" % (path, error.strerror)) from None
+        raise ArtifactError(f"{path}: {error.strerror}") from None
     if len(content) != size or hashlib.sha256(content).hexdigest() != sha256:
-        raise ArtifactError("%s: differs from what the manifest promises; compile again" % path)
+        raise ArtifactError(f"{path}: differs from what the manifest promises; compile again")
 
 
 class FastDepth:
@@ -69,7 +69,7 @@ class FastDepth:
         try:
             self._library = ctypes.CDLL(os.path.abspath(os.path.join(str(folder), LIBRARY)))
         except OSError as error:
-            raise ArtifactError("%s: the library cannot be loaded here (%s)" % (folder, error)) from None
+            raise ArtifactError(f"{folder}: the library cannot be loaded here ({error})") from None
         self._library.fastdepth_create.restype = ctypes.c_void_p
         self._library.fastdepth_error.restype = ctypes.c_char_p
         parameters = os.path.join(str(folder), PARAMETERS)
@@ -100,7 +100,7 @@ class FastDepth:
     def _run(self, image, observer):
         image = np.ascontiguousarray(image, dtype=np.float32)
         if image.shape != (3, self.height, self.width):
-            raise ValueError("this artifact takes (3, %d, %d), not %r" % (self.height, self.width, image.shape))
+            raise ValueError(f"this artifact takes (3, {self.height}, {self.width}), not {image.shape}")
         depth = np.empty((self.height, self.width), np.float32)
         pointers = [array.ctypes.data_as(ctypes.c_void_p) for array in (image, depth)]
         if self._library.fastdepth_observe(ctypes.c_void_p(self._handle), *pointers, observer, None):

@@ -29,4 +29,4 @@ def pairs(folder: Path) -> list[tuple[Path, Path]]:
 def load(pair: tuple[Path, Path]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """(H, W, 3) RGB and (H, W) metres, 0 where unknown."""
     picture, depth = pair
-    return read(picture), np.asarray(Image.open(depth), np.float32) / 1000
+    return read(picture), np.asarray(Image.open(depth), np.float32) / np.float32(1000)

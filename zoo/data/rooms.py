@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+Colour = tuple[float, float, float]
 FAR = 1e9
 
 
@@ -20,7 +21,7 @@ class Box:
 
     low: tuple[float, float, float]
     high: tuple[float, float, float]
-    colour: tuple[float, float, float]
+    colour: Colour
     pattern: str = "plain"  # plain | planks | tiles | cloth
     hollow: bool = False
 
@@ -32,9 +33,14 @@ def furnish(seed: int) -> tuple[list[Box], Array, Array]:
     half = width / 2
     paint = rng.uniform(0.62, 0.86) + rng.uniform(-0.08, 0.08, 3)
     wood = np.array([0.46, 0.30, 0.18]) * rng.uniform(0.7, 1.4)
-    fabric = lambda: tuple(rng.uniform(0.2, 0.7) + rng.uniform(-0.15, 0.15, 3))  # noqa: E731
-    tone = lambda factor: tuple(np.clip(wood * factor, 0, 1))  # noqa: E731
-    boxes = [Box((-half, 0, 0), (half, height, depth), tuple(paint), hollow=True)]
+
+    def fabric() -> Colour:
+        return _colour(rng.uniform(0.2, 0.7) + rng.uniform(-0.15, 0.15, 3))
+
+    def tone(factor: float) -> Colour:
+        return _colour(wood * factor)
+
+    boxes = [Box((-half, 0, 0), (half, height, depth), _colour(paint), hollow=True)]
 
     bed, far = rng.uniform(0.9, 1.5), depth - rng.uniform(0.0, 0.4)
     boxes += [  # a bed along the left wall: frame, mattress, pillow, headboard
@@ -59,6 +65,11 @@ def furnish(seed: int) -> tuple[list[Box], Array, Array]:
     ]
     lamps = np.array([[0.2, height - 0.7, 0.35 * depth], [-half + bed + 0.25, 1.1, far - 0.2]])
     return boxes, lamps, np.array([rng.uniform(-0.3, 0.3), rng.uniform(1.3, 1.6), 0.15])
+
+
+def _colour(values: Array) -> Colour:
+    red, green, blue = np.clip(values, 0, 1)
+    return float(red), float(green), float(blue)
 
 
 def render(seed: int, height: int = 480, width: int = 640) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:

@@ -57,7 +57,10 @@ def batch(sources: Sequence[Labelled | Taught], size: int, side: int, rng: torch
 
 def _sample(source: Labelled | Taught, size: int, side: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
     chosen = torch.randint(len(source.images), (size,), generator=rng)
-    uniform = lambda low, high: low + (high - low) * torch.rand(size, generator=rng)  # noqa: E731
+
+    def uniform(low: float, high: float) -> Tensor:
+        return low + (high - low) * torch.rand(size, generator=rng)
+
     scale, angle = uniform(1, 1.5), uniform(-5, 5) * math.pi / 180
     flip = torch.where(uniform(0, 1) < 0.5, -1.0, 1.0)
     zoom = 1 / (scale * source.zoom)
@@ -76,7 +79,10 @@ def _sample(source: Labelled | Taught, size: int, side: int, rng: torch.Generato
 def _jitter(images: Tensor, rng: torch.Generator) -> Tensor:
     """Brightness, tint, saturation and contrast, each by a random factor around 1."""
     n = len(images)
-    factor = lambda: 0.6 + 0.8 * torch.rand(n, 1, 1, 1, generator=rng)  # noqa: E731
+
+    def factor() -> Tensor:
+        return 0.6 + 0.8 * torch.rand(n, 1, 1, 1, generator=rng)
+
     images = images * factor() * (1 + 0.08 * torch.randn(n, 3, 1, 1, generator=rng))
     grey = images.mean(1, keepdim=True)
     images = grey + (images - grey) * factor()

@@ -1,0 +1,27 @@
+# Everything from nothing: `make demo` runs the main job, `make test` the tests. Both make .venv first.
+PYTHON ?= python3
+VENV ?= .venv
+PHOTO ?= examples/room.jpg
+BIN := $(VENV)/bin
+
+.PHONY: demo test check clean
+
+demo: $(VENV)/ready
+	$(BIN)/python examples/demo.py $(PHOTO)
+
+test: $(VENV)/ready
+	$(BIN)/pytest
+
+check: $(VENV)/ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy zoo kernels
+	$(BIN)/pytest
+
+$(VENV)/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build
