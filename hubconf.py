@@ -43,7 +43,7 @@ def fastdepth(
     """
     options = {"weights": weights, "progress": progress, "revision": revision, "cache_dir": cache_dir}
     options |= {"local_files_only": local_files_only, "device": device}
-    return _zoo("load").load("fastdepth", pretrained, **options)
+    return _zoo("loading").load("fastdepth", pretrained, **options)
 
 
 def fastdepth_pruned(
@@ -64,7 +64,7 @@ def fastdepth_pruned(
     """
     options = {"weights": weights, "progress": progress, "revision": revision, "cache_dir": cache_dir}
     options |= {"local_files_only": local_files_only, "device": device}
-    return _zoo("load").load("fastdepth_pruned", pretrained, **options)
+    return _zoo("loading").load("fastdepth_pruned", pretrained, **options)
 
 
 def transforms(*, crop=True):
@@ -73,4 +73,4 @@ def transforms(*, crop=True):
     crop=True: the published recipe, made for 640x480 frames: scale to 333x250, centre crop 304x228, squeeze to 224x224,
     nearest neighbour throughout. crop=False: the whole picture, bilinear, so that every pixel gets a depth.
     """
-    return _zoo("load").Transform(crop=crop)
+    return _zoo("loading").Transform(crop=crop)

@@ -53,7 +53,7 @@ def compile_(
     """Compile a network into a folder that runs anywhere on that device: a C library, its parameters, a Python twin."""
     from zoo.checkpoint import digest
     from zoo.hub import resolve
-    from zoo.load import identify, load
+    from zoo.loading import identify, load
     from zoo.predict import one_thread
 
     from .build import build

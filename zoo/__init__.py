@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .load import load
+    from .loading import load
     from .predict import Predictor
 
 __all__ = ["Predictor", "load"]
@@ -18,7 +18,7 @@ __all__ = ["Predictor", "load"]
 
 def __getattr__(name: str) -> Any:  # torch takes a second to import; whoever lists variants need not wait for it
     if name == "load":
-        from .load import load
+        from .loading import load
 
         return load
     if name == "Predictor":

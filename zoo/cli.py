@@ -59,7 +59,7 @@ def info(
     json: Json = False,
 ) -> None:
     """Show everything the zoo knows about a variant."""
-    from .load import identify
+    from .loading import identify
     from .network import FastDepth, count
 
     variant, _ = identify(model)

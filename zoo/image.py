@@ -9,6 +9,7 @@ whole      squeeze the whole picture to the input, bilinear. For photos: every p
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,17 +43,22 @@ def from_array(picture: NDArray[np.generic]) -> Pixels:
 def read(path: Path) -> Pixels:
     """Any picture as upright RGB: EXIF rotation applied, transparency on white, grey and 16-bit brought to 8-bit RGB."""
     try:
-        with Image.open(path) as file:
-            if file.width * file.height > MOST_PIXELS:
-                raise ZooError(
-                    f"{path}: {file.width}x{file.height} pixels; the limit is {MOST_PIXELS // 10**6} million"
-                )
-            return from_pillow(file)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what Pillow warns of is either read well or refused below
+            with Image.open(path) as file:
+                if file.width * file.height > MOST_PIXELS:
+                    limit = f"the limit is {MOST_PIXELS // 10**6} million"
+                    raise ZooError(f"{path}: {file.width}x{file.height} pixels; {limit}")
+                return from_pillow(file)
+    except ZooError:
+        raise
     except FileNotFoundError as error:
         raise ZooError(f"{path}: no such file") from error
+    except IsADirectoryError as error:
+        raise ZooError(f"{path}: is a folder, not a picture") from error
     except (UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise ZooError(f"{path}: not a picture this can read (JPEG, PNG, WebP, TIFF, BMP, …)") from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except Exception as error:  # on damaged files Pillow's decoders raise whatever their parsing trips over
         raise ZooError(f"{path}: damaged picture ({error})") from error
 
 

@@ -153,7 +153,7 @@ def predictor(model: str, artifact: Path | None, threads: int) -> tuple[Predicto
         return Predictor(opened), Runtime(made["name"], opened.manifest["device"]), remark(made["name"], made["status"])
     import torch
 
-    from .load import identify, load
+    from .loading import identify, load
 
     torch.set_num_threads(threads)
     variant, folder = identify(model)

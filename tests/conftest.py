@@ -1,0 +1,98 @@
+"""What tests share: real data where it is at hand, seeded networks, one compiled artifact."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from zoo.kernels.build import build
+from zoo.kernels.device import host
+from zoo.kernels.export import trace
+from zoo.kernels.rewrite import rewrite
+from zoo.network import FastDepth, initialise
+from zoo.variant import variant
+
+ROOT = Path(__file__).parent.parent
+DATA = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def data():
+    if not DATA.is_dir():
+        pytest.skip(f"real data is not here ({DATA})")
+    return DATA
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _two_threads():
+    torch.set_num_threads(2)
+
+
+def seeded(name, seed=0):
+    """A network whose normalisations are not the identity, so that folding them is put to the test."""
+    generator = torch.Generator().manual_seed(seed)
+    network = FastDepth(variant(name)).eval()
+    initialise(network, generator)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            with torch.no_grad():
+                for tensor, low, high in (
+                    (module.weight, 0.7, 1.3),
+                    (module.bias, -0.2, 0.3),
+                    (module.running_mean, -0.2, 0.2),
+                    (module.running_var, 0.6, 1.6),
+                ):
+                    tensor.copy_(low + (high - low) * torch.rand(tensor.shape, generator=generator))
+    with torch.no_grad():
+        network.head.norm.bias.fill_(2.0)
+    return network
+
+
+@pytest.fixture(scope="session")
+def pruned():
+    return seeded("fastdepth_pruned")
+
+
+@pytest.fixture(scope="session")
+def photo():
+    """An image as the network takes it, (3, 224, 224)."""
+    return np.random.default_rng(0).random((3, 224, 224), np.float32)
+
+
+@pytest.fixture(scope="session")
+def artifact(pruned, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("artifact") / "host"
+    build(rewrite(trace(pruned, 224, 224)), host(), folder, {"name": "fastdepth_pruned", "status": "preview"})
+    return folder
+
+
+@pytest.fixture
+def zoo(tmp_path):
+    """Run the command `zoo` as a user would: (exit code, stdout, stderr)."""
+
+    def run(*words, cwd=tmp_path, **environment):
+        done = subprocess.run(
+            [sys.executable, "-m", "zoo", *map(str, words)],
+            capture_output=True,
+            text=True,
+            cwd=cwd,
+            env=os.environ | {"COLUMNS": "100"} | environment,
+            check=False,
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    return run
+
+
+def complaint(result):
+    """The one line of a failed command; checks that it is one line, without a traceback, with exit code 2."""
+    code, _, stderr = result
+    lines = stderr.strip().splitlines()
+    assert code == 2, stderr
+    assert len(lines) == 1, stderr
+    assert lines[0].startswith("error: ")
+    return lines[0]

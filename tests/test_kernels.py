@@ -1,0 +1,164 @@
+"""Every kernel against loops that say what a convolution is, at sizes around every tile, on every kind of processor."""
+
+import itertools
+
+import numpy as np
+import pytest
+import tvm
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tvm import te
+
+from zoo.kernels.algorithm import ALGORITHMS
+from zoo.kernels.device import host, records
+from zoo.kernels.errors import KernelError
+from zoo.kernels.lower import symbol
+from zoo.kernels.schedule.cpu import schedule
+from zoo.kernels.schedule.knobs import check, default, space
+from zoo.kernels.workload import Workload
+
+DEVICES = [d for d in records() if d.machine == host().machine and set(d.requires) <= set(host().requires)]
+CHANNELS = st.sampled_from([1, 3, 7, 8, 9, 16, 17, 24, 40])
+SIDE = st.integers(1, 17)
+ACTIVATION = st.sampled_from([(), ("relu",), ("relu6",)])
+TAIL = st.sampled_from([(), ("double",), ("add",), ("double", "add")])
+
+
+def by_loops(w, x, k, b, skip):
+    """The workload's meaning, one output at a time, in doubles."""
+    height, width = w.conv_sides
+    y = np.zeros((w.cout, *w.out_sides))
+    r, step = w.taps // 2, 2 if "double" in w.epilogue else 1
+    for o, h, v in itertools.product(range(w.cout), range(height), range(width)):
+        total = float(b[o])
+        for dh, dw in itertools.product(range(w.taps), range(w.taps)):
+            row, column = h * w.stride + dh - r, v * w.stride + dw - r
+            if 0 <= row < w.height and 0 <= column < w.width:
+                seen = x[o : o + 1, row, column] if w.kind == "depthwise" else x[:, row, column]
+                total += float(np.dot(seen.astype(np.float64), k[o, :, dh, dw]))
+        if "relu" in w.epilogue or "relu6" in w.epilogue:
+            total = max(total, 0.0)
+        if "relu6" in w.epilogue:
+            total = min(total, 6.0)
+        y[o, step * h : step * (h + 1), step * v : step * (v + 1)] = total
+    return y if skip is None else y + skip
+
+
+def blocked(x, lanes):
+    padded = np.zeros((-(-len(x) // lanes) * lanes, *x.shape[1:]), np.float32)
+    padded[: len(x)] = x
+    return padded.reshape(-1, lanes, *x.shape[1:]).transpose(0, 2, 3, 1).copy()
+
+
+def planar(y, channels):
+    return y.transpose(0, 3, 1, 2).reshape(-1, *y.shape[1:3])[:channels] if y.ndim == 4 else y
+
+
+def run(w, device, knobs, x, k, b, skip):
+    """Compile and run one kernel: planar in, planar out; whatever it leaves in unused lanes must be zero."""
+    algorithm = ALGORITHMS[w.kind]
+    computation = te.create_prim_func(algorithm.compute(w, device.lanes))
+    module = schedule(computation, w, device, knobs, symbol(w))
+    compiled = tvm.compile(module, target=tvm.target.Target(dict(device.target)))
+    operands = [x if w.kind == "stem" else blocked(x, device.lanes)]
+    operands += [algorithm.pack(k, device.lanes), algorithm.pack_bias(b, device.lanes)]
+    operands += [] if skip is None else [blocked(skip, device.lanes)]
+    count = -(-w.cout // device.lanes)
+    shape = (1, *w.out_sides) if w.kind == "head" else (count, *w.out_sides, device.lanes)
+    operands.append(np.full(shape, np.nan, np.float32))
+    tensors = [tvm.runtime.tensor(operand) for operand in operands]
+    compiled.jit()[symbol(w)](*tensors)
+    y = tensors[-1].numpy()
+    if w.kind != "head":
+        assert not y.transpose(0, 3, 1, 2).reshape(-1, *w.out_sides)[w.cout :].any()
+    return planar(y, w.cout)
+
+
+def agree(w, device, knobs, seed=0):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(w.cin, w.height, w.width)).astype(np.float32)
+    k = rng.normal(size=(w.cout, 1 if w.kind == "depthwise" else w.cin, w.taps, w.taps)).astype(np.float32)
+    b = rng.normal(size=w.cout).astype(np.float32)
+    skip = rng.normal(size=(w.cout, *w.out_sides)).astype(np.float32) if "add" in w.epilogue else None
+    expected = by_loops(w, x, k, b, skip)
+    found = run(w, device, knobs, x, k, b, skip)
+    worst = np.abs(found - expected).max()
+    assert worst < 1e-5 * (1 + np.abs(expected).max()), f"{w} on {device.name} with {knobs}: {worst:.1e}"
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=lambda d: d.name)
+@settings(max_examples=12, deadline=None)
+@given(st.sampled_from([3, 5]), st.sampled_from([1, 2]), CHANNELS, SIDE, SIDE, ACTIVATION, TAIL, st.data())
+def test_depthwise(device, taps, stride, channels, height, width, activation, tail, data):
+    w = Workload("depthwise", taps, stride, channels, channels, height, width, activation + tail)
+    agree(w, device, data.draw(st.sampled_from([*space(w, device)])))
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=lambda d: d.name)
+@settings(max_examples=12, deadline=None)
+@given(CHANNELS, CHANNELS, SIDE, SIDE, ACTIVATION, TAIL, st.data())
+def test_pointwise(device, cin, cout, height, width, activation, tail, data):
+    w = Workload("pointwise", 1, 1, cin, cout, height, width, activation + tail)
+    agree(w, device, data.draw(st.sampled_from([*space(w, device)])))
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=lambda d: d.name)
+@settings(max_examples=8, deadline=None)
+@given(st.sampled_from([1, 3, 5]), st.sampled_from([1, 2]), CHANNELS, CHANNELS, SIDE, SIDE, ACTIVATION, TAIL, st.data())
+def test_dense(device, taps, stride, cin, cout, height, width, activation, tail, data):
+    kind = data.draw(st.sampled_from(["stem", "conv"]))
+    w = Workload(kind, taps, stride, cin, cout, height, width, activation + tail)
+    agree(w, device, data.draw(st.sampled_from([*space(w, device)])))
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=lambda d: d.name)
+@settings(max_examples=6, deadline=None)
+@given(CHANNELS, SIDE, SIDE, ACTIVATION, st.booleans(), st.data())
+def test_head(device, cin, height, width, activation, doubled, data):
+    w = Workload("head", 1, 1, cin, 1, height, width, activation + (("double",) if doubled else ()))
+    agree(w, device, data.draw(st.sampled_from([*space(w, device)])))
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=lambda d: d.name)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "depthwise5s1-f32-c24-14x14+relu",
+        "depthwise3s2-f32-c9-13x11+relu6",
+        "pointwise1s1-f32-c40-k24-7x7+relu+double+add",
+        "stem3s2-f32-c3-k16-32x32+relu6",
+        "conv3s1-f32-c9-k17-8x8+relu",
+        "head1s1-f32-c17-k1-16x16+relu+double",
+    ],
+)
+def test_the_default_setting_is_legal_and_right(name, device):
+    w = Workload.parse(name)
+    check(w, device, default(w, device))
+    agree(w, device, default(w, device))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"cols": 5}, "tiles must divide 14x14"),
+        ({"rows": 14, "cols": 14}, "fit 32 registers"),
+        ({"blocks": 2}, "not legal"),
+        ({"strip": 0}, "not legal"),
+        ({"tile": 4}, "this schedule has"),
+    ],
+)
+def test_an_illegal_setting_is_refused_with_the_reason(change, reason):
+    w = Workload.parse("depthwise5s1-f32-c24-14x14+relu")
+    wide = next(d for d in records() if d.name == "x86-64-v4")
+    knobs = default(w, wide) | change
+    with pytest.raises(KernelError, match=reason):
+        schedule(te.create_prim_func(ALGORITHMS["depthwise"].compute(w, 16)), w, wide, knobs, "kernel")
+
+
+def test_a_wrong_kernel_is_noticed(monkeypatch):
+    """The net itself: plant a mistake in an algorithm and see the comparison fail."""
+    right = ALGORITHMS["pointwise"].pack
+    monkeypatch.setattr(ALGORITHMS["pointwise"], "pack", lambda k, lanes: right(k, lanes) * np.float32(1.001))
+    w = Workload.parse("pointwise1s1-f32-c8-k8-4x4+relu")
+    with pytest.raises(AssertionError, match="pointwise1s1"):
+        agree(w, host(), default(w, host()))

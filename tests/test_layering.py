@@ -1,0 +1,134 @@
+"""The arrows between rooms, read off the imports themselves."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FILES = sorted(
+    p.relative_to(ROOT).with_suffix("") for folder in ("zoo", "kernels") for p in (ROOT / folder).rglob("*.py")
+)
+COMPOSITION = {"zoo.cli", "kernels.cli"}  # may import anything inside their functions
+
+# room -> what it may import beside the standard library and its own package's errors
+THIRD = {"torch", "tvm", "numpy", "PIL", "rich", "typer", "safetensors", "huggingface_hub", "tflite", "cv2"}
+ALLOWED = {
+    "zoo.variant": set(),
+    "zoo.errors": set(),
+    "zoo.console": {"rich"},
+    "zoo.blocks": {"torch"},
+    "zoo.encoders": {"torch", "zoo.blocks"},
+    "zoo.decoders": {"torch", "zoo.blocks"},
+    "zoo.network": {"torch", "rich", "zoo.blocks", "zoo.encoders", "zoo.decoders", "zoo.variant"},
+    "zoo.image": {"numpy", "PIL"},
+    "zoo.picture": {"numpy", "PIL", "zoo.image"},
+    "zoo.metrics": {"numpy"},
+    "zoo.checkpoint": {"torch", "safetensors", "zoo.variant", "zoo.network"},
+    "zoo.convert": {"numpy", "torch", "tflite", "zoo.variant", "zoo.network", "zoo.blocks"},
+    "zoo.hub": {"huggingface_hub", "zoo.checkpoint", "zoo.variant"},
+    "kernels.errors": set(),
+    "kernels.workload": set(),
+    "kernels.device": set(),
+    "kernels.plan": {"numpy", "kernels.workload"},
+    "kernels.memory": set(),
+    "kernels.reference": {"numpy", "kernels.plan"},
+    "kernels.export": {"numpy", "torch", "kernels.plan", "kernels.workload"},
+    "kernels.rewrite": {"numpy", "kernels.plan", "kernels.rewrite"},
+    "kernels.algorithm": {"numpy", "tvm", "kernels.plan", "kernels.workload", "kernels.algorithm"},
+    "kernels.schedule": {"tvm", "kernels.device", "kernels.workload", "kernels.schedule"},
+    "kernels.runtime": {"numpy"},
+}
+
+
+def name_of(path):
+    parts = path.parts[:-1] if path.name == "__init__" else path.parts
+    return ".".join(parts)
+
+
+def imports(path):
+    """Modules a file imports, ours by full name (kernels, not zoo.kernels), others by package."""
+    package = list(path.parts[:-1])
+    for node in ast.walk(ast.parse((ROOT / path).with_suffix(".py").read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            base = package[: len(package) - node.level + 1]
+            target = ".".join(base + (node.module.split(".") if node.module else []))
+            for alias in node.names:
+                deeper = f"{target}.{alias.name}"
+                is_module = (ROOT / deeper.replace(".", "/")).with_suffix(".py").exists()
+                yield (
+                    deeper.replace("zoo.kernels", "kernels") if is_module else target.replace("zoo.kernels", "kernels")
+                )
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module.split(".")[0]
+
+
+def room(module):
+    return next((r for r in sorted(ALLOWED, key=len, reverse=True) if module == r or module.startswith(r + ".")), None)
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if room(name_of(p))], ids=name_of)
+def test_rooms_import_only_what_they_may(path):
+    allowed = ALLOWED[room(name_of(path))]
+    for module in imports(path):
+        if module in THIRD or module.startswith(("zoo", "kernels")):
+            if module.endswith(".errors"):
+                continue
+            assert module in allowed or room(module) in allowed, f"{name_of(path)} imports {module}"
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if name_of(p) not in COMPOSITION], ids=name_of)
+def test_the_two_packages_meet_only_where_artifacts_are_opened_and_in_the_command_lines(path):
+    mine, other = path.parts[0], {"zoo": "kernels", "kernels": "zoo"}[path.parts[0]]
+    for module in imports(path):
+        assert module != mine, f"{name_of(path)} imports {module} absolutely"
+        if module.split(".")[0] == other:
+            assert (name_of(path), module) == ("zoo.job", "kernels.runtime.fastdepth")
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_files_are_of_one_idea(path):
+    assert len((ROOT / path).with_suffix(".py").read_text().splitlines()) <= 250
+
+
+@pytest.mark.parametrize(
+    ("words", "absent"),
+    [
+        (["list"], ["torch", "tvm", "numpy", "PIL", "safetensors", "huggingface_hub"]),
+        (["list", "--json"], ["torch", "tvm", "numpy"]),
+        (["devices"], ["torch", "tvm", "numpy"]),
+        (["--help"], ["torch", "tvm", "numpy"]),
+    ],
+)
+def test_light_commands_stay_light(words, absent):
+    program = f"""
+import sys
+sys.argv = {["zoo", *words]!r}
+from zoo.cli import main
+try:
+    main()
+except SystemExit:
+    pass
+loaded = [name for name in {absent!r} if name in sys.modules]
+assert not loaded, loaded
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+
+
+def test_an_artifact_runs_without_torch_and_tvm(artifact, tmp_path):
+    program = f"""
+import sys
+sys.argv = ["zoo", "predict", "--artifact", {str(artifact)!r}, "examples/room.jpg", "-o", {str(tmp_path / "d.png")!r}]
+from zoo.cli import main
+try:
+    main()
+except SystemExit as end:
+    assert not end.code
+assert not [name for name in ("torch", "tvm") if name in sys.modules]
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, cwd=ROOT)
+    assert (tmp_path / "d.png").exists()

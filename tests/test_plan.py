@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+import torch
+from conftest import seeded
+from torch import nn
+
+from zoo.kernels.errors import KernelError
+from zoo.kernels.export import trace
+from zoo.kernels.reference import interpret
+from zoo.kernels.rewrite import rewrite
+from zoo.network import count
+from zoo.variant import catalogue
+
+
+@pytest.mark.parametrize("name", [v.name for v in catalogue()])
+def test_the_plan_does_the_network_s_work(name):
+    network = seeded(name)
+    plan = trace(network, 224, 224)
+    assert plan.macs == count(network, 224, 224)[0]
+    assert len(plan.steps) == 38
+    assert plan.output == "head"
+    assert plan.shapes()["head"] == (1, 224, 224)
+    assert rewrite(plan).macs == plan.macs - 3 * plan.steps[-1].workload.macs // 4
+
+
+@pytest.mark.parametrize("rewritten", [False, True])
+def test_the_interpreted_plan_is_the_network_stage_by_stage(pruned, rewritten):
+    image = np.random.default_rng(1).random((3, 64, 96), np.float32)
+    plan = trace(pruned, 64, 96)
+    tensors = interpret(rewrite(plan) if rewritten else plan, image)
+    with torch.inference_mode():
+        stages = pruned.stages(torch.from_numpy(image)[None])
+    for name, expected in stages.items():
+        if rewritten and name == "decoder.5":  # the rewritten plan doubles after the head
+            continue
+        tensor = name if name in tensors else f"{name}.pointwise"
+        assert np.abs(tensors[tensor] - expected[0].numpy()).max() < 1e-4, name
+
+
+def test_skips_are_named(pruned):
+    skips = {step.name: step.skip for step in trace(pruned, 64, 64).steps if step.skip}
+    assert skips == {
+        "decoder.2.pointwise": "encoder.5.pointwise",
+        "decoder.3.pointwise": "encoder.3.pointwise",
+        "decoder.4.pointwise": "encoder.1.pointwise",
+    }
+
+
+def test_a_skipped_tensor_lives_until_it_is_added(pruned):
+    plan = trace(pruned, 64, 64)
+    index = {step.name: i for i, step in enumerate(plan.steps)}
+    assert plan.lifetimes()["encoder.1.pointwise"] == (index["encoder.1.pointwise"], index["decoder.4.pointwise"])
+
+
+class Odd(nn.Module):
+    def __init__(self, last):
+        super().__init__()
+        self.conv, self.last = nn.Conv2d(3, 4, 3, padding=1), last
+
+    def forward(self, x):
+        return self.last(self.conv(x))
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        (Odd(nn.Sigmoid()), "conv: the plan has no step for aten.sigmoid"),
+        (Odd(nn.Conv2d(4, 4, 3)), "only square, centred convolutions"),
+        (Odd(nn.Conv2d(4, 4, 3, padding=2, dilation=2)), "only square, centred convolutions"),
+        (Odd(nn.Conv2d(4, 8, 3, padding=1, groups=4)), "only square, centred convolutions"),
+        (nn.ReLU(), "a plan begins with a convolution"),
+    ],
+)
+def test_what_has_no_step_is_named(module, message):
+    with pytest.raises(KernelError, match=message):
+        trace(module, 32, 32)

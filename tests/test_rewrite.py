@@ -1,0 +1,73 @@
+"""Rewrites are theorems: whatever the plan, where the condition holds the depth stays, and where it fails so does the plan."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zoo.kernels.plan import Plan, Step
+from zoo.kernels.reference import interpret
+from zoo.kernels.rewrite import fold_norm, pointwise_before_double
+from zoo.kernels.workload import Workload
+
+activations = st.sampled_from([(), ("relu",), ("relu6",)])
+side = st.integers(1, 6)
+
+
+def parameters(rng, name, cout, cin, taps, normalised):
+    weight = rng.normal(size=(cout, cin, taps, taps))
+    made = {"weight": weight, "bias": rng.normal(size=cout)}
+    if normalised:
+        made = {"weight": weight, "gain": rng.normal(size=cout), "shift": rng.normal(size=cout)}
+        made |= {"mean": rng.normal(size=cout), "variance": rng.uniform(0.05, 3, cout)}
+    return {f"{name}.{key}": value.astype(np.float32) for key, value in made.items()}
+
+
+def chain(seed, sides, channels, taps, first, second, *, normalised=False):
+    """An image, a step `a`, and a step `b` that reads a's result."""
+    rng = np.random.default_rng(seed)
+    height, width = sides
+    one = Workload("stem", 3, 1, 3, channels, height, width, first)
+    two = Workload("pointwise" if taps == 1 else "conv", taps, 1, channels, channels, *one.out_sides, second)
+    steps = (Step("a", one, "image", None, normalised), Step("b", two, "a", None, normalised))
+    made = parameters(rng, "a", channels, 3, 3, normalised) | parameters(rng, "b", channels, channels, taps, normalised)
+    return Plan(steps, made), rng.random((3, height, width), np.float32)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 999), st.tuples(side, side), st.integers(2, 9), st.sampled_from([1, 3]), activations, activations)
+def test_normalisation_folds_into_the_convolution(seed, sides, channels, taps, first, second):
+    plan, image = chain(seed, sides, channels, taps, first, second, normalised=True)
+    folded = fold_norm(plan)
+    assert not any(step.normalised for step in folded.steps)
+    assert {key.split(".")[1] for key in folded.parameters} == {"weight", "bias"}
+    before, after = interpret(plan, image), interpret(folded, image)
+    scale = 1 + np.abs(before["b"]).max()
+    assert np.abs(after["b"] - before["b"]).max() < 1e-4 * scale
+
+
+@settings(deadline=None)
+@given(st.integers(0, 999), st.tuples(side, side), st.integers(2, 9), activations, activations)
+def test_a_pointwise_layer_moves_before_the_doubling_and_nothing_changes(seed, sides, channels, first, second):
+    plan, image = chain(seed, sides, channels, 1, (*first, "double"), second)
+    moved = pointwise_before_double(plan)
+    assert [step.workload.epilogue for step in moved.steps] == [first, (*second, "double")]
+    assert moved.macs == plan.steps[0].workload.macs + plan.steps[1].workload.macs // 4
+    assert np.array_equal(interpret(moved, image)["b"], interpret(plan, image)["b"])
+
+
+def test_it_stays_where_the_layer_sees_neighbours():
+    plan, _ = chain(0, (4, 4), 4, 3, ("relu", "double"), ())
+    assert pointwise_before_double(plan) == plan
+
+
+def test_it_stays_where_something_is_added_after_the_doubling():
+    plan, _ = chain(0, (4, 4), 4, 1, ("relu", "double", "add"), ())
+    assert pointwise_before_double(plan) == plan
+
+
+def test_it_stays_where_the_doubled_tensor_has_other_readers():
+    plan, _ = chain(0, (4, 4), 4, 1, ("double",), ())
+    a, b = plan.steps
+    last = Step("c", Workload("pointwise", 1, 1, 4, 4, 8, 8, ("add",)), "b", "a")
+    shared = Plan((a, b, last), plan.parameters)
+    assert pointwise_before_double(shared) == shared

@@ -1,0 +1,52 @@
+import dataclasses
+
+import pytest
+
+from zoo.errors import ZooError
+from zoo.network import FastDepth, count
+from zoo.variant import catalogue, parse, variant
+
+PUBLISHED = {"fastdepth": (736_658_944, 3_933_088), "fastdepth_pruned": (366_393_384, 1_343_664)}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_work_and_size_are_the_published_ones(name):
+    assert count(FastDepth(variant(name)).eval(), 224, 224) == PUBLISHED[name]
+
+
+def test_the_catalogue_is_in_order_and_its_names_are_its_files():
+    names = [v.name for v in catalogue()]
+    assert names == sorted(names)
+    assert {"fastdepth", "fastdepth_pruned"} <= set(names)
+
+
+def test_a_variant_is_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        variant("fastdepth").name = "other"
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(ZooError, match="unknown variant 'fastdeep'; known: fastdepth, fastdepth_pruned"):
+        variant("fastdeep")
+
+
+def record(**changes):
+    return {**dataclasses.asdict(variant("fastdepth_pruned")), "weights": None, "claims": [], **changes}
+
+
+def test_a_record_survives_the_trip_through_plain_data():
+    v = dataclasses.replace(variant("fastdepth_pruned"), weights=None, claims=())
+    assert parse(record()) == v
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"decoder_widths": [200, 248, 120, 56, 16]}, "an additive skip needs equal widths"),
+        ({"colour": "red"}, "malformed"),
+        ({"skips": [[99, 2]]}, "malformed"),
+    ],
+)
+def test_a_record_that_makes_no_sense_is_refused(changes, message):
+    with pytest.raises(ZooError, match=message):
+        parse(record(**changes))

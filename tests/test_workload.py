@@ -1,0 +1,53 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zoo.kernels.errors import KernelError
+from zoo.kernels.workload import EPILOGUE, KINDS, Workload
+
+size = st.integers(1, 4096)
+workloads = st.builds(
+    lambda kind, taps, stride, cin, cout, height, width, epilogue: Workload(
+        kind, taps, stride, cin, cin if kind == "depthwise" else cout, height, width, tuple(epilogue)
+    ),
+    st.sampled_from(KINDS),
+    st.sampled_from([1, 3, 5, 7]),
+    st.sampled_from([1, 2]),
+    size,
+    size,
+    size,
+    size,
+    st.lists(st.sampled_from(EPILOGUE), max_size=3),
+)
+
+
+@given(workloads)
+def test_a_name_prints_and_parses(w):
+    assert Workload.parse(str(w)) == w
+    assert Workload.parse(str(w.bare())) == w.bare()
+
+
+def test_names_read_as_documented():
+    w = Workload("depthwise", 5, 1, 56, 56, 112, 112, ("relu",))
+    assert str(w) == "depthwise5s1-f32-c56-112x112+relu"
+    assert w.macs == 56 * 112 * 112 * 25
+    w = Workload("pointwise", 1, 1, 200, 256, 14, 14, ("relu", "double", "add"))
+    assert str(w) == "pointwise1s1-f32-c200-k256-14x14+relu+double+add"
+    assert w.out_sides == (28, 28)
+
+
+@pytest.mark.parametrize("side", range(1, 12))
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("taps", [1, 3, 5])
+def test_sides_follow_the_stride(side, stride, taps):
+    assert Workload("conv", taps, stride, 1, 1, side, side).conv_sides == (-(-side // stride),) * 2
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "depthwise", "depthwise5s1-f32-c56-k56-112x112", "pointwise1s1-f32-c5-7x7", "swish3s1-f32-c5-k5-7x7"]
+    + ["depthwise5s1-f32-c56-112x112+tanh", "depthwise5s1-f32-c56-112x112 ", "depthwise5s1-f32-c-1-112x112"],
+)
+def test_anything_else_is_refused(name):
+    with pytest.raises(KernelError, match="not a workload|unknown epilogue"):
+        Workload.parse(name)
