@@ -8,13 +8,13 @@ import time
 from pathlib import Path
 
 import numpy as np
+
+from zoo import Predictor, console, image, load, picture
 from zoo.kernels.build import build
 from zoo.kernels.device import host
 from zoo.kernels.export import trace
 from zoo.kernels.rewrite import rewrite
 from zoo.kernels.runtime.fastdepth import FastDepth
-
-from zoo import Predictor, console, image, load, picture
 from zoo.predict import one_thread
 from zoo.variant import variant
 

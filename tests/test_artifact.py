@@ -9,8 +9,8 @@ import sys
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT, seeded
 
+from conftest import ROOT, seeded
 from zoo.kernels.build import build
 from zoo.kernels.device import Device, device, host, records
 from zoo.kernels.errors import KernelError

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 import torch
-from conftest import complaint
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import zoo as package
+from conftest import complaint
 from zoo import convert, metrics
 from zoo.errors import ZooError
 from zoo.variant import variant

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import torch
-from conftest import seeded
 from torch import nn
 
+from conftest import seeded
 from zoo.kernels.errors import KernelError
 from zoo.kernels.export import trace
 from zoo.kernels.reference import interpret

@@ -45,9 +45,17 @@ def test_sides_follow_the_stride(side, stride, taps):
 
 @pytest.mark.parametrize(
     "name",
-    ["", "depthwise", "depthwise5s1-f32-c56-k56-112x112", "pointwise1s1-f32-c5-7x7", "swish3s1-f32-c5-k5-7x7"]
-    + ["depthwise5s1-f32-c56-112x112+tanh", "depthwise5s1-f32-c56-112x112 ", "depthwise5s1-f32-c-1-112x112"],
+    [
+        "",
+        "depthwise",
+        "depthwise5s1-f32-c56-k56-112x112",
+        "pointwise1s1-f32-c5-7x7",
+        "swish3s1-f32-c5-k5-7x7",
+        "depthwise5s1-f32-c56-112x112+tanh",
+        "depthwise5s1-f32-c56-112x112 ",
+        "depthwise5s1-f32-c-1-112x112",
+    ],
 )
 def test_anything_else_is_refused(name):
-    with pytest.raises(KernelError, match="not a workload|unknown epilogue"):
+    with pytest.raises(KernelError, match=r"not a workload|unknown epilogue"):
         Workload.parse(name)

@@ -49,7 +49,7 @@ def save(network: FastDepth, folder: Path, notes: dict[str, Any] | None = None) 
     del variant["weights"], variant["claims"]
     config = {"format": FORMAT, "variant": variant, "notes": notes or {}}
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / WEIGHTS, serialise(tensors, {"format": FORMAT, "variant": network.variant.name}))
+    _write(folder / WEIGHTS, serialise(tensors, {"format": FORMAT}))
     _write(folder / CONFIG, (json.dumps(config, indent=2) + "\n").encode())
 
 

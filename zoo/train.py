@@ -1,4 +1,7 @@
-"""Training from scratch: measured depth where there is some, a teacher's predictions elsewhere. Resumes where it stopped."""
+"""Training from scratch: measured depth where there is some, a teacher's predictions elsewhere.
+
+A run that stops, however rudely, goes on from its last saved state as if it had never stopped: same bits in the end.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,12 @@ import copy
 import csv
 import math
 import time
-from collections.abc import Iterator, Sequence
+import tomllib
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,11 +23,13 @@ from torch import Tensor
 from . import checkpoint, image, metrics
 from .data import nyu
 from .data.stream import Labelled, Taught, batch
+from .errors import ZooError
 from .network import FastDepth, initialise
 from .variant import Variant
 
 AVERAGE = 0.999  # decay of the averaged weights, which are the ones evaluated and kept
 SAVE_SECONDS = 120
+STATE = "state.pt"
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,20 @@ class Recipe:
     rate: float = 3e-3
     decay: float = 1e-2
     seed: int = 0
+
+    @classmethod
+    def read(cls, path: Path) -> Recipe:
+        """A recipe from a TOML file with these fields. Raises ZooError for anything else."""
+        try:
+            fields = tomllib.loads(path.read_text())
+            phases = tuple((int(side), int(size), int(samples)) for side, size, samples in fields.pop("phases"))
+            if any(side % 32 or min(side, size, samples) < 1 for side, size, samples in phases):
+                raise ZooError(f"{path}: phases are [side, batch size, samples], sides multiples of 32")
+            return cls(phases, **fields)
+        except OSError as error:
+            raise ZooError(f"{path}: {error.strerror or error}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+            raise ZooError(f"{path}: not a recipe ({error})") from error
 
     def steps(self) -> Iterator[tuple[int, int, float]]:
         """(side, batch size, learning rate) per step: warm-up over 2 %, then a cosine over all samples to nearly 0."""
@@ -71,6 +93,63 @@ def validate(network: FastDepth, pairs: Sequence[tuple[Path, Path]]) -> dict[str
     return metrics.mean(rows)
 
 
+Tick = Callable[[str, int, int], None]
+
+
+class Run:
+    """Everything that a run is at some step, and so everything that its state file holds."""
+
+    def __init__(self, variant: Variant, recipe: Recipe, out: Path) -> None:
+        """Begin afresh, or go on from `out`/state.pt. Raises ZooError if that is the state of another run."""
+        self.recipe, self.out = recipe, out
+        self.rng = torch.Generator().manual_seed(recipe.seed)
+        self.network = FastDepth(variant)
+        initialise(self.network, self.rng)
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = copy.deepcopy(self.network).eval()
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), recipe.rate, weight_decay=recipe.decay)
+        self.steps, self.seconds = 0, 0.0
+        self.of = f"{variant.name} {recipe}"
+        out.mkdir(parents=True, exist_ok=True)
+        if (out / STATE).exists():
+            self._restore(torch.load(out / STATE, weights_only=True))
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        if state["of"] != self.of:
+            raise ZooError(f"{self.out / STATE}: belongs to another run; choose another folder or delete it")
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.rng.set_state(state["rng"])
+        self.steps, self.seconds = state["steps"], state["seconds"]
+
+    def save(self, scores: dict[str, float]) -> None:
+        """Leave the averaged weights as a checkpoint folder, and the whole state, each file whole or not at all."""
+        checkpoint.save(self.average, self.out, {"run": self.of, "steps": self.steps, "validation": scores})
+        parts = {name: getattr(self, name).state_dict() for name in ("network", "average", "optimizer")}
+        state = parts | {"rng": self.rng.get_state(), "steps": self.steps, "seconds": self.seconds, "of": self.of}
+        partial = self.out / f"{STATE}.partial"
+        torch.save(state, partial)
+        partial.replace(self.out / STATE)
+
+    def step(self, images: Tensor, depths: Tensor, rate: float) -> float:
+        """One step of the optimiser and of the average; the loss."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.network.train()
+        value = loss(self.network(images.to(memory_format=torch.channels_last)), depths)
+        self.optimizer.zero_grad()
+        value.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        self.steps += 1
+        decay = min(AVERAGE, (1 + self.steps) / (10 + self.steps))
+        with torch.no_grad():
+            for kept, fresh in zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True):
+                if kept.dtype.is_floating_point:
+                    kept.lerp_(fresh, 1 - decay)
+        return value.item()
+
+
 def train(
     variant: Variant,
     recipe: Recipe,
@@ -78,67 +157,45 @@ def train(
     photos: Sequence[Path],
     teacher: FastDepth | None,
     out: Path,
-) -> None:
-    """Train `variant` and leave a checkpoint folder in `out`, with `log.csv` and, while running, `state.pt`."""
+    tick: Tick = lambda *_: None,
+) -> dict[str, float]:
+    """Train `variant` into a checkpoint folder `out` with its `log.csv`; the metrics on the frames held out.
+
+    The last frames by index are held out. `photos` are labelled by `teacher`, once, as seen whole.
+    """
     pairs = nyu.pairs(frames)
     held_out, pairs = pairs[-nyu.VALIDATION :], pairs[: -nyu.VALIDATION]
+    if not pairs:
+        raise ZooError(
+            f"{frames}: {len(held_out)} frames; more than {nyu.VALIDATION} are needed, as those are held out"
+        )
     sources: list[Labelled | Taught] = [Labelled(pairs)]
     if teacher is not None and photos:
         sources.append(Taught(photos, teacher.eval()))
 
-    rng = torch.Generator().manual_seed(recipe.seed)
-    network = FastDepth(variant)
-    initialise(network, rng)
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = copy.deepcopy(network).eval()
-    optimizer = torch.optim.AdamW(network.parameters(), recipe.rate, weight_decay=recipe.decay)
-    done, seconds = 0, 0.0
-    out.mkdir(parents=True, exist_ok=True)
-    state_file = out / "state.pt"
-    if state_file.exists():
-        state = torch.load(state_file, weights_only=True)
-        network.load_state_dict(state["network"])
-        average.load_state_dict(state["average"])
-        optimizer.load_state_dict(state["optimizer"])
-        rng.set_state(state["rng"])
-        done, seconds = state["steps"], state["seconds"]
-
-    def save(step: int, elapsed: float, running: float) -> None:
-        scores = validate(average, held_out)
-        checkpoint.save(average, out, {"steps": step, "validation": scores})
-        state = {"network": network.state_dict(), "average": average.state_dict(), "rng": rng.get_state()}
-        partial = state_file.with_suffix(".partial")
-        torch.save(state | {"optimizer": optimizer.state_dict(), "steps": step, "seconds": elapsed}, partial)
-        partial.replace(state_file)
-        row = {"step": step, "seconds": round(elapsed), "loss": round(running, 4), "delta1": round(scores["delta1"], 4)}
-        with (out / "log.csv").open("a", newline="") as file:
-            writer = csv.DictWriter(file, row)
-            if not file.tell():
-                writer.writeheader()
-            writer.writerow(row)
-        print(row, flush=True)
-
-    began = saved = time.monotonic()
-    losses: list[float] = []
-    step = done
-    for step, (side, size, rate) in enumerate(recipe.steps(), start=1):
-        if step <= done:
-            continue
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        network.train()
-        pictures, depths = batch(sources, size, side, rng)
-        value = loss(network(pictures.to(memory_format=torch.channels_last)), depths)
-        optimizer.zero_grad()
-        value.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        decay = min(AVERAGE, (1 + step) / (10 + step))
-        with torch.no_grad():
-            for kept, fresh in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
-                if kept.dtype.is_floating_point:
-                    kept.lerp_(fresh, 1 - decay)
-        losses.append(value.item())
-        if time.monotonic() - saved > SAVE_SECONDS:
-            save(step, seconds + time.monotonic() - began, float(np.mean(losses[-200:])))
+    run = Run(variant, recipe, out)
+    schedule = list(recipe.steps())
+    losses: deque[float] = deque(maxlen=200)
+    scores: dict[str, float] = {}
+    saved = time.monotonic()
+    for side, size, rate in schedule[run.steps :]:
+        losses.append(run.step(*batch(sources, size, side, run.rng), rate))
+        if time.monotonic() - saved > SAVE_SECONDS or run.steps == len(schedule):
+            run.seconds += time.monotonic() - saved
             saved = time.monotonic()
-    save(step, seconds + time.monotonic() - began, float(np.mean(losses[-200:] or [0.0])))
+            scores = validate(run.average, held_out)
+            run.save(scores)
+            _log(out / "log.csv", run, float(np.mean(losses)), scores)
+        what = f"loss {np.mean(losses):.3f}" + (f", delta1 {scores['delta1']:.3f}" if scores else "")
+        tick(what, run.steps, len(schedule))
+    return scores or validate(run.average, held_out)
+
+
+def _log(path: Path, run: Run, running: float, scores: dict[str, float]) -> None:
+    row = {"steps": run.steps, "seconds": round(run.seconds), "loss": round(running, 4)}
+    row |= {name: round(value, 4) for name, value in scores.items()}
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, row)
+        if not file.tell():
+            writer.writeheader()
+        writer.writerow(row)

@@ -4,8 +4,9 @@ rotation and flip for picture and depth alike, and depth is divided by the scale
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -13,19 +14,20 @@ from rich.progress import track
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .. import image
+from .. import console, image
 from . import nyu
 
 CROPPED = image.CROP[1] / image.COVER[1]  # share of a frame that the published crop keeps
 LABELLED_SHARE = 0.45  # of a batch, where there are photos too
 PHOTO_SIDE = 256
+T = TypeVar("T")
 
 
 class Labelled:
     """Frames with measured depth, whole, at their own resolution."""
 
     def __init__(self, pairs: Sequence[tuple[Path, Path]]) -> None:
-        loaded = [nyu.load(pair) for pair in track(pairs, "reading frames")]
+        loaded = [nyu.load(pair) for pair in _track(pairs, "reading frames")]
         self.images = torch.from_numpy(np.stack([picture for picture, _ in loaded]).transpose(0, 3, 1, 2).copy())
         self.depths = torch.from_numpy(np.stack([depth for _, depth in loaded]).astype(np.float16))[:, None]
         self.zoom = 1 / CROPPED
@@ -36,7 +38,7 @@ class Taught:
 
     def __init__(self, paths: Sequence[Path], teacher: nn.Module, side: int = 224) -> None:
         pictures, depths = [], []
-        for path in track(paths, "labelling photos"):
+        for path in _track(paths, "labelling photos"):
             picture = image.read(path)
             pictures.append((image.whole(picture, PHOTO_SIDE, PHOTO_SIDE) * 255).round().astype(np.uint8))
             with torch.no_grad():
@@ -45,6 +47,10 @@ class Taught:
         self.images = torch.from_numpy(np.stack(pictures))
         self.depths = torch.stack(depths)
         self.zoom = 1.0
+
+
+def _track(items: Sequence[T], label: str) -> Iterable[T]:
+    return track(items, label, console=console.err, transient=True, disable=not console.err.is_terminal)
 
 
 def batch(sources: Sequence[Labelled | Taught], size: int, side: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
