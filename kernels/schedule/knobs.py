@@ -19,6 +19,7 @@ VERSION = 1  # of the schedules; records made for another are not used
 Knobs = Mapping[str, int]
 
 STAGE_BYTES = 1 << 18  # the most one task stages on its stack
+BUSY = 9  # independent multiply-adds that keep the units busy
 TASKS = 4  # strips and blocks to share out, at least, where the layer has so many
 
 
@@ -55,19 +56,27 @@ def staged(w: Workload, strip: int, device: Device) -> int:
 
 
 def default(w: Workload, device: Device) -> dict[str, int]:
-    """A setting that works well untuned: the largest register tile, the strip that still leaves tasks to share out."""
+    """A setting that works well untuned: enough tasks to share out, then the tile that keeps the arithmetic units busiest."""
     height, _ = w.conv_sides
     count = -(-w.cout // device.lanes)
 
     def merit(k: dict[str, int]) -> tuple[float, ...]:
         if w.kind == "head":
             return (min(k["cols"], device.lanes),)
-        tile = k["rows"] * k["cols"] * k["blocks"]
-        loads = 1 / (k["rows"] * k["cols"]) + (0 if k["blocks"] == 1 else 1 / k["blocks"])
-        tasks = (height // k["strip"]) * (count // k["blocks"])
-        return (min(tasks, TASKS), min(tile, device.registers * 3 // 4), -loads, -abs(k["unroll"] - 4), k["strip"])
+        tasks = (height // k["strip"]) * (1 if w.kind in ("stem", "conv") else count // k["blocks"])
+        return (min(tasks, TASKS), -_idleness(w, device, k), -abs(k["unroll"] - 4), k["strip"])
 
     return max(space(w, device), key=merit)
+
+
+def _idleness(w: Workload, device: Device, k: dict[str, int]) -> float:
+    """How far a register tile is from the best; 0 is best. Fitted to what tiles of all shapes were measured to do."""
+    pixels = k["rows"] * k["cols"]
+    if w.kind != "depthwise":  # just enough accumulators to hide a multiply-add's latency; more only spill
+        return abs(pixels - BUSY) / BUSY + 0.1 * (k["blocks"] - 1)
+    row = (k["cols"] - 1) * w.stride + w.taps  # vectors of input that the taps of one row share
+    loads = (k["rows"] * row + w.taps) / (pixels * w.taps)
+    return loads + max(0.0, BUSY / pixels - 1) + max(0, pixels + row + 1 - device.registers)
 
 
 def check(w: Workload, device: Device, knobs: Knobs) -> None:
