@@ -30,14 +30,15 @@ def devices(json: Annotated[bool, typer.Option("--json", help="Print JSON on std
 
     from .device import records
 
-    here = _host()
+    here = next((record for record in records() if record.runs_here), None)
     if json:
-        console.show_json([asdict(record) | {"host": record == here} for record in records()])
+        console.show_json([asdict(r) | {"host": r == here, "runs_here": r.runs_here} for r in records()])
         return
-    table = console.table("device", "lanes ", "registers ", "what it is")
+    table = console.table("device", "runs here", "lanes ", "registers ", "what it is")
     for record in records():
         name = f"{record.name} [bold](host)[/bold]" if record == here else record.name
-        table.add_row(name, str(record.lanes), str(record.registers), record.summary)
+        fits = "yes" if record.runs_here else "no"
+        table.add_row(name, fits, str(record.lanes), str(record.registers), record.summary)
     console.out.print(table)
 
 
@@ -76,7 +77,7 @@ def compile_(
     plan = rewrite(trace(network, height, width))
     with console.progress("compiling") as tick:
         build(plan, target, out, facts, tick)
-    report = verify(out, plan, one_thread(network)) if target == _host() else None
+    report = verify(out, plan, one_thread(network)) if target.runs_here else None
     size = sum(path.stat().st_size for path in out.iterdir())
     row = {
         "artifact": str(out),
@@ -105,16 +106,6 @@ def compile_(
         table.add_row("checked", "no: this machine cannot run it")
     table.add_row("try", f"zoo predict --artifact {out} photo.jpg")
     console.out.print(table)
-
-
-def _host() -> object:
-    from .device import host
-    from .errors import KernelError
-
-    try:
-        return host()
-    except KernelError:
-        return None
 
 
 def _sides(text: str) -> tuple[int, int]:

@@ -30,6 +30,11 @@ class Device:
     requires: tuple[str, ...]  # CPU features, as __builtin_cpu_supports names them
     source: str  # where these facts were read
 
+    @property
+    def runs_here(self) -> bool:
+        """Whether this machine can run what is compiled for the device."""
+        return self.machine == platform.machine() and set(self.requires) <= features()
+
 
 @cache
 def records() -> tuple[Device, ...]:
@@ -56,9 +61,8 @@ def device(name: str) -> Device:
 
 def host() -> Device:
     """The most capable record whose machine and features are this machine's."""
-    present = features()
     for record in records():
-        if record.machine == platform.machine() and set(record.requires) <= present:
+        if record.runs_here:
             return record
     raise KernelError(f"no device record fits this machine ({platform.machine()}); see zoo devices")
 
