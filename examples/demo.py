@@ -40,9 +40,8 @@ def main(path: Path) -> None:
     inputs = image.whole(photo)
     times = np.array([[milliseconds(run, inputs) for run in (eager, compiled)] for _ in range(RUNS)])
     slow, fast = np.median(times, 0)
-    table = console.table(
-        "runtime", "ms ", "fps ", title=f"{path.name}, {NAME} ({record.status} weights), 1 thread, float32"
-    )
+    console.heading(f"{path.name}, {NAME} ({record.status} weights), 1 thread, float32")
+    table = console.table("runtime", "ms ", "fps ")
     table.add_row("PyTorch, eager", f"{slow:.1f}", f"{1e3 / slow:.0f}")
     table.add_row("compiled", f"{fast:.1f}", f"{1e3 / fast:.0f}")
     console.out.print(table)

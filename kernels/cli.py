@@ -93,8 +93,8 @@ def compile_(
     if json:
         console.show_json(row)
         return
-    table = console.table("", "", title=f"{out}: {variant.name} for {target.name}")
-    table.show_header = False
+    console.heading(f"{out}: {variant.name} for {target.name}")
+    table = console.table("", "", header=False)
     table.add_row("layers", f"{len(plan.steps)}: 0 tuned, {len(plan.steps)} with default knobs")
     table.add_row("size", f"{size / 1e6:.1f} MB")
     if report:

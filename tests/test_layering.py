@@ -22,7 +22,7 @@ ALLOWED = {
     "zoo.blocks": {"torch"},
     "zoo.encoders": {"torch", "zoo.blocks"},
     "zoo.decoders": {"torch", "zoo.blocks"},
-    "zoo.network": {"torch", "rich", "zoo.blocks", "zoo.encoders", "zoo.decoders", "zoo.variant"},
+    "zoo.network": {"torch", "zoo.console", "zoo.blocks", "zoo.encoders", "zoo.decoders", "zoo.variant"},
     "zoo.image": {"numpy", "PIL"},
     "zoo.picture": {"numpy", "PIL", "zoo.image"},
     "zoo.metrics": {"numpy"},

@@ -67,8 +67,8 @@ def info(
     if json:
         console.show_json(_summary(variant) | {"macs": macs, "conv_weights": weights})
         return
-    table = console.table("", "", title=f"{variant.name}: {variant.summary}")
-    table.show_header = False
+    console.heading(f"{variant.name}: {variant.summary}")
+    table = console.table("", "", header=False)
     height, width = variant.input
     table.add_row("input", f"(N, 3, {height}, {width}) RGB in [0, 1]; other sides: multiples of 32")
     table.add_row("output", f"(N, 1, {height}, {width}) metres, >= 0")
@@ -124,14 +124,13 @@ def predict(
     if json:
         console.show_json(rows)
     else:
-        table = console.table(
-            "picture", "nearest … median … farthest ", "time ", "written", title=f"{runtime.model}, {runtime.name}"
-        )
+        table = console.table("picture", "nearest … median … farthest ", "time ", "written")
         for row in rows:
             if row["status"] == "ok":
                 written = ", ".join(str(row[key]) for key in ("picture", "raw") if row[key])
                 table.add_row(row["source"], _depth(row), f"{row['milliseconds']:.0f} ms", written)
         if table.row_count:
+            console.heading(f"{runtime.model}, {runtime.name}")
             console.out.print(table)
             if note:
                 console.say(f"[yellow]{note}[/yellow]")
@@ -211,8 +210,8 @@ def train(
     if json:
         console.show_json({"folder": str(out), "validation": scores})
         return
-    title = f"{out}: {which.name}, held-out frames, published recipe, mask 0 < depth < 9.9 m"
-    table = console.table("metric", "value ", title=title)
+    console.heading(f"{out}: {which.name}, held-out frames, published recipe, mask 0 < depth < 9.9 m")
+    table = console.table("metric", "value ")
     for name, value in scores.items():
         table.add_row(name, f"{value:.3f}")
     console.out.print(table)

@@ -33,9 +33,14 @@ def complain(message: str) -> None:
     err.print(Text.assemble(("error: ", "bold red"), line), soft_wrap=True)
 
 
-def table(*columns: str, title: str | None = None) -> Table:
+def heading(text: str) -> None:
+    """A line above a table."""
+    out.print(Text(text, style="bold"), soft_wrap=True)
+
+
+def table(*columns: str, header: bool = True) -> Table:
     """A table in the project's one style; a column whose name ends in a space is aligned right."""
-    made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="bold")
+    made = Table(box=None, pad_edge=False, header_style="bold", show_header=header)
     for name in columns:
         made.add_column(name.strip(), justify="right" if name.endswith(" ") else "left", overflow="fold")
     return made

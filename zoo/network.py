@@ -78,19 +78,18 @@ def count(network: FastDepth, height: int, width: int) -> tuple[int, int]:
 
 
 def _show() -> None:
-    from rich.console import Console
-    from rich.table import Table
-
+    from . import console
     from .variant import catalogue
 
     for variant in catalogue():
         network = FastDepth(variant).eval()
         macs, weights = count(network, *variant.input)
-        table = Table("stage", "shape", title=f"{variant.name}: {macs / 1e6:.2f} M MACs, {weights:,} conv weights")
+        console.heading(f"{variant.name}: {macs / 1e6:.2f} M MACs, {weights:,} conv weights")
+        table = console.table("stage", "shape")
         with torch.no_grad():
             for name, output in network.stages(torch.zeros(1, 3, *variant.input)).items():
                 table.add_row(name, " x ".join(map(str, output.shape[1:])))
-        Console().print(table)
+        console.out.print(table)
 
 
 if __name__ == "__main__":
