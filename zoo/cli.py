@@ -81,6 +81,7 @@ def info(
     if w := variant.weights:
         table.add_row("weights", f"{w.status}; {w.origin}")
         table.add_row("licence", w.licence)
+        table.add_row("trained on", w.data)
         table.add_row("sha256", w.sha256)
     for claim in variant.claims:
         table.add_row(
@@ -100,7 +101,7 @@ def info(
 )
 def predict(
     sources: Annotated[
-        list[str], typer.Argument(metavar="IMAGE…", help="Pictures, folders, globs, a video or a camera.")
+        list[str], typer.Argument(metavar="IMAGE", help="Pictures, folders, globs, a video or a camera.")
     ],
     model: Model = "fastdepth_pruned",
     artifact: Annotated[

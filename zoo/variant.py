@@ -33,6 +33,7 @@ class Weights:
     sha256: str
     size: int  # bytes
     licence: str
+    data: str  # what it was trained on, where that has terms of its own
     origin: str  # how these numbers came to be
     status: str  # "preview": works, not yet worth quoting; "released"
     revision: str | None = None  # 40 hex digits of the pinned commit; None while unpublished

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ def is_video(source: str) -> bool:
 
 
 def _cv2() -> Any:
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # what goes wrong is said once, by us
     try:
         import cv2
     except ImportError as error:
