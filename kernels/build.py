@@ -9,12 +9,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from .device import Device
 from .errors import KernelError
+from .log import Record
 from .lower import Program, lower, symbol
 from .plan import Plan
 from .runtime.fastdepth import FORMAT, LIBRARY, MANIFEST, PARAMETERS
@@ -27,14 +29,21 @@ EXPORTS = "{ global: fastdepth_*; local: *; };\n"
 Tick = Callable[[str, int, int], None]  # (what is being done, parts done, parts in all)
 
 
-def build(plan: Plan, device: Device, folder: Path, model: dict[str, Any], tick: Tick = lambda *_: None) -> None:
-    """Compile `plan` for `device` into `folder`, which appears whole or not at all.
+def build(
+    plan: Plan,
+    device: Device,
+    folder: Path,
+    model: dict[str, Any],
+    tick: Tick = lambda *_: None,
+    records: Mapping[Workload, Record] | None = None,
+) -> dict[str, int]:
+    """Compile `plan` for `device` into `folder`, which appears whole or not at all; how many layers' knobs are from where.
 
     `model` goes into the manifest: name, weights_sha256, status. An existing artifact there is replaced.
     """
     if folder.exists() and not (folder / MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise KernelError(f"{folder}: exists and is not an artifact; choose another place")
-    program = lower(plan, device)
+    program = lower(plan, device, records)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
         work, made = Path(scratch) / "work", Path(scratch) / "made"
@@ -54,6 +63,7 @@ def build(plan: Plan, device: Device, folder: Path, model: dict[str, Any], tick:
             shutil.rmtree(folder)
         made.rename(folder)
         tick("done", total, total)
+    return dict(Counter(program.sources[step.workload] for step in plan.steps))
 
 
 def compile_kernel(workload: Workload, device: Device, knobs: dict[str, int], path: Path) -> None:
@@ -100,7 +110,7 @@ def _manifest(program: Program, model: dict[str, Any], made: Path) -> dict[str, 
         "macs": program.plan.macs,
         "schedule_version": VERSION,
         "steps": [
-            step | {"knobs": program.knobs[call.step.workload], "source": "default"}
+            step | {"knobs": program.knobs[call.step.workload], "source": program.sources[call.step.workload]}
             for step, call in zip(steps(program.plan), program.calls, strict=True)
         ],
         "files": {

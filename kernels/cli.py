@@ -10,6 +10,11 @@ import typer
 
 from zoo import console
 
+from . import cli_tuning
+from .cli_tuning import Json, Model
+
+Sides = Annotated[str | None, typer.Option("--input", help="Sides, HEIGHTxWIDTH, multiples of 32.")]
+
 
 def register(app: typer.Typer, examples: Callable[..., str]) -> None:
     """Add these commands to an app."""
@@ -22,9 +27,19 @@ def register(app: typer.Typer, examples: Callable[..., str]) -> None:
             "zoo compile -m fastdepth --device x86-64-v3 --input 192x256",
         ),
     )(compile_)
+    app.command(epilog=examples("zoo bench", "zoo bench --artifact build/host --threads 2 --layers"))(cli_tuning.bench)
+    app.command(epilog=examples("zoo tune --trials 32", "zoo tune -m fastdepth --device x86-64-v3 --trials 64"))(
+        cli_tuning.tune
+    )
+    logs = typer.Typer(name="log", help="Look into tuning records.", no_args_is_help=True)
+    logs.command(epilog=examples("zoo log show x86-64-v4", "zoo log show build/new.jsonl --json"))(cli_tuning.show)
+    logs.command(epilog=examples("zoo log best x86-64-v4"))(cli_tuning.best)
+    logs.command(epilog=examples("zoo log check x86-64-v4"))(cli_tuning.check)
+    logs.command(epilog=examples("zoo log merge board-a.jsonl board-b.jsonl -o both.jsonl"))(cli_tuning.merge)
+    app.add_typer(logs)
 
 
-def devices(json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for scripts.")] = False) -> None:
+def devices(json: Json = False) -> None:
     """Show the machines kernels can be compiled for."""
     from dataclasses import asdict
 
@@ -44,12 +59,12 @@ def devices(json: Annotated[bool, typer.Option("--json", help="Print JSON on std
 
 def compile_(
     device: Annotated[str, typer.Option(help="A device (zoo devices), or host.")],
-    model: Annotated[str, typer.Option("-m", "--model", help="A variant or a checkpoint folder.")] = "fastdepth_pruned",
+    model: Model = "fastdepth_pruned",
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Folder to write; default build/MODEL-DEVICE.")
     ] = None,
-    input_: Annotated[str | None, typer.Option("--input", help="Sides, HEIGHTxWIDTH, multiples of 32.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for scripts.")] = False,
+    input_: Sides = None,
+    json: Json = False,
 ) -> None:
     """Compile a network into a folder that runs anywhere on that device: a C library, its parameters, a Python twin."""
     from zoo.checkpoint import digest
@@ -60,6 +75,7 @@ def compile_(
     from .build import build
     from .device import device as find
     from .export import trace
+    from .log import best, path_of, read
     from .rewrite import rewrite
     from .verify import verify
 
@@ -75,8 +91,9 @@ def compile_(
     }
     out = out or Path("build") / f"{variant.name}-{device}"
     plan = rewrite(trace(network, height, width))
+    records = best(read(path_of(target))[0], target)
     with console.progress("compiling") as tick:
-        build(plan, target, out, facts, tick)
+        sources = build(plan, target, out, facts, tick, records)
     report = verify(out, plan, one_thread(network)) if target.runs_here else None
     size = sum(path.stat().st_size for path in out.iterdir())
     row = {
@@ -85,8 +102,7 @@ def compile_(
         "device": target.name,
         "input": [3, height, width],
         "layers": len(plan.steps),
-        "tuned": 0,
-        "default": len(plan.steps),
+        "knobs": sources,
         "size_bytes": size,
         "max_abs_error_m": report.error if report else None,
     }
@@ -95,7 +111,8 @@ def compile_(
         return
     console.heading(f"{out}: {variant.name} for {target.name}")
     table = console.table("", "", header=False)
-    table.add_row("layers", f"{len(plan.steps)}: 0 tuned, {len(plan.steps)} with default knobs")
+    tuned, plain = sources.get("measured", 0), sources.get("default", 0)
+    table.add_row("layers", f"{len(plan.steps)}: {tuned} tuned, {plain} with default knobs")
     table.add_row("size", f"{size / 1e6:.1f} MB")
     if report:
         table.add_row("largest difference to eager", f"{report.error:.1e} m")

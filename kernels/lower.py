@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from .device import Device
+from .log import Record
 from .memory import LINE, layout
 from .plan import Plan, Step
 from .schedule.knobs import default, staged
@@ -40,14 +42,15 @@ class Program:
     plan: Plan
     device: Device
     knobs: dict[Workload, dict[str, int]]
+    sources: dict[Workload, str]  # where the knobs are from: measured | imported | predicted | default
     calls: tuple[Call, ...]
     parameters: bytes
     arena_bytes: int
     workspace_bytes: int  # the most one task allocates while it runs
 
 
-def lower(plan: Plan, device: Device) -> Program:
-    """Choose knobs, pack the parameters, give every tensor its place."""
+def lower(plan: Plan, device: Device, records: Mapping[Workload, Record] | None = None) -> Program:
+    """Choose knobs (the records', else the default), pack the parameters, give every tensor its place."""
     from .algorithm import ALGORITHMS
 
     lanes = device.lanes
@@ -78,9 +81,11 @@ def lower(plan: Plan, device: Device) -> Program:
         skip = [tensor(step.skip)] if step.skip else []
         operands = (tensor(step.source), parameter(weight), parameter(bias), *skip, tensor(step.result))
         calls.append(Call(step, symbol(step.workload), operands))
-    knobs = {w: default(w, device) for w in plan.workloads}
+    known = {w: record for w, record in (records or {}).items() if w in plan.workloads}
+    knobs = {w: known[w].knobs if w in known else default(w, device) for w in plan.workloads}
+    sources = {w: known[w].source if w in known else "default" for w in plan.workloads}
     workspace = max(_workspace(w, knobs[w], device) for w in plan.workloads)
-    return Program(plan, device, knobs, tuple(calls), bytes(packed), arena, workspace)
+    return Program(plan, device, knobs, sources, tuple(calls), bytes(packed), arena, workspace)
 
 
 def symbol(w: Workload) -> str:

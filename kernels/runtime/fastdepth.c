@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "network.h"
 #include "pool.h"
@@ -122,7 +123,13 @@ void fastdepth_destroy(fastdepth *n) {
 
 static bool aligned(const void *pointer) { return (uintptr_t)pointer % LINE == 0; }
 
-int fastdepth_observe(fastdepth *n, const float *image, float *depth, fastdepth_observer observer, void *context) {
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int run(fastdepth *n, const float *image, float *depth, fastdepth_observer observer, void *context, double *seconds) {
     char *spare = n->arena + rounded(network_arena_bytes);
     void *source = (void *)(uintptr_t)image;
     if (!aligned(image)) source = memcpy(spare, image, network_image_bytes);
@@ -136,7 +143,9 @@ int fastdepth_observe(fastdepth *n, const float *image, float *depth, fastdepth_
             if (s->operands[j].where == IN_DEPTH) n->tensors[i][j].data = target;
         }
         argument result = {0};
+        double began = seconds ? now() : 0;
         status = s->run(NULL, n->arguments[i], s->count, &result);
+        if (seconds) seconds[i] = now() - began;
         if (!status && observer) observer(context, i, n->tensors[i][s->count - 1].data);
     }
     pool_leave();
@@ -144,6 +153,12 @@ int fastdepth_observe(fastdepth *n, const float *image, float *depth, fastdepth_
     return status ? -1 : 0;
 }
 
-int fastdepth_run(fastdepth *n, const float *image, float *depth) {
-    return fastdepth_observe(n, image, depth, NULL, NULL);
+int fastdepth_run(fastdepth *n, const float *image, float *depth) { return run(n, image, depth, NULL, NULL, NULL); }
+
+int fastdepth_observe(fastdepth *n, const float *image, float *depth, fastdepth_observer observer, void *context) {
+    return run(n, image, depth, observer, context, NULL);
+}
+
+int fastdepth_time(fastdepth *n, const float *image, float *depth, double *seconds) {
+    return run(n, image, depth, NULL, NULL, seconds);
 }

@@ -23,6 +23,9 @@ int fastdepth_run(fastdepth *network, const float *image, float *depth);
 typedef void (*fastdepth_observer)(void *context, int step, const float *result);
 int fastdepth_observe(fastdepth *network, const float *image, float *depth, fastdepth_observer observer, void *context);
 
+/* The same, with the seconds that every step took: as many as fastdepth_describe lists. */
+int fastdepth_time(fastdepth *network, const float *image, float *depth, double *seconds);
+
 void fastdepth_destroy(fastdepth *network);
 
 /* One line of JSON: {"model", "device", "dtype", "height", "width", "lanes", "steps": [{"name", "channels", …}]}. */

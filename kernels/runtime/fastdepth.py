@@ -79,7 +79,13 @@ class FastDepth:
 
     def __call__(self, image):
         """(3, H, W) float32 RGB in [0, 1] -> (H, W) float32 metres."""
-        return self._run(image, OBSERVER())
+        return self._call(self._library.fastdepth_run, image)
+
+    def times(self, image):
+        """Seconds that every step took, in order, as an array."""
+        seconds = np.zeros(len(self.manifest["steps"]))
+        self._call(self._library.fastdepth_time, image, seconds.ctypes.data_as(ctypes.c_void_p))
+        return seconds
 
     def observe(self, image):
         """The depth, and every step's result by name as (channels, height, width)."""
@@ -95,15 +101,15 @@ class FastDepth:
             planar = blocks.transpose(0, 3, 1, 2).reshape(-1, height, width)
             seen[step["name"]] = planar[:channels].copy()
 
-        return self._run(image, OBSERVER(look)), seen
+        return self._call(self._library.fastdepth_observe, image, OBSERVER(look), None), seen
 
-    def _run(self, image, observer):
+    def _call(self, function, image, *more):
         image = np.ascontiguousarray(image, dtype=np.float32)
         if image.shape != (3, self.height, self.width):
             raise ValueError(f"this artifact takes (3, {self.height}, {self.width}), not {image.shape}")
         depth = np.empty((self.height, self.width), np.float32)
         pointers = [array.ctypes.data_as(ctypes.c_void_p) for array in (image, depth)]
-        if self._library.fastdepth_observe(ctypes.c_void_p(self._handle), *pointers, observer, None):
+        if function(ctypes.c_void_p(self._handle), *pointers, *more):
             raise ArtifactError(self._error())
         return depth
 
