@@ -13,7 +13,6 @@ from zoo import Predictor, console, image, load, picture
 from zoo.kernels.build import build
 from zoo.kernels.device import host
 from zoo.kernels.export import trace
-from zoo.kernels.rewrite import rewrite
 from zoo.kernels.runtime.fastdepth import FastDepth
 from zoo.predict import one_thread
 from zoo.variant import variant
@@ -29,7 +28,7 @@ def main(path: Path) -> None:
     network, record = load(NAME), variant(NAME).weights
     facts = {"name": NAME, "weights_sha256": record.sha256, "status": record.status}
     with console.progress(f"compiling for {host().name}") as tick:
-        build(rewrite(trace(network, 224, 224)), host(), OUT / "artifact", facts, tick)
+        build(trace(network, 224, 224), host(), OUT / "artifact", facts, tick)
     compiled = FastDepth(OUT / "artifact", threads=1)
     eager = one_thread(network)
 

@@ -46,9 +46,7 @@ def bench(folder: Path, threads: int) -> tuple[Timing, list[Timing]]:
     """
     with FastDepth(folder, threads) as compiled:
         image = np.random.default_rng(0).random((3, compiled.height, compiled.width), np.float32)
-        for _ in range(WARM):
-            compiled.times(image)
-        seconds = np.array([compiled.times(image) for _ in range(RUNS)])
+        seconds = compiled.times(image, WARM + RUNS)[WARM:]
         model, steps = compiled.manifest["model"]["name"], compiled.manifest["steps"]
         original = compiled.manifest["macs"]
     timings = []
@@ -66,6 +64,7 @@ def _timing(name: str, workload: str, seconds: np.ndarray[Any, Any], macs: int, 
 
 def least_bytes(w: Workload) -> int:
     """Bytes of input, weights, result and skip, each once."""
-    result = w.cout * w.out_sides[0] * w.out_sides[1]
+    sides = (w.in_sides, w.out_sides, w.skip_sides or (0, 0))
+    read, result, skip = (channels * h * v for channels, (h, v) in zip((w.cin, w.cout, w.cout), sides, strict=True))
     weights = w.cout * w.taps**2 * (1 if w.kind == "depthwise" else w.cin)
-    return FLOAT * (w.cin * w.height * w.width + weights + result * (2 if "add" in w.epilogue else 1))
+    return FLOAT * (read + weights + result + skip)

@@ -19,6 +19,7 @@ from .errors import KernelError
 from .log import Record
 from .lower import Program, lower, symbol
 from .plan import Plan
+from .rewrite import rewrite
 from .runtime.fastdepth import FORMAT, LIBRARY, MANIFEST, PARAMETERS
 from .schedule.knobs import VERSION
 from .source import network_c, steps
@@ -37,12 +38,13 @@ def build(
     tick: Tick = lambda *_: None,
     records: Mapping[Workload, Record] | None = None,
 ) -> dict[str, int]:
-    """Compile `plan` for `device` into `folder`, which appears whole or not at all; how many layers' knobs are from where.
+    """Compile a traced plan for `device` into `folder`, which appears whole or not at all; where the layers' knobs are from.
 
     `model` goes into the manifest: name, weights_sha256, status. An existing artifact there is replaced.
     """
     if folder.exists() and not (folder / MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise KernelError(f"{folder}: exists and is not an artifact; choose another place")
+    original, plan = plan, rewrite(plan)
     program = lower(plan, device, records)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
@@ -58,7 +60,7 @@ def build(
         (made / PARAMETERS).write_bytes(program.parameters)
         for name in ("fastdepth.h", "fastdepth.py"):
             shutil.copyfile(RUNTIME / name, made / name)
-        (made / MANIFEST).write_text(json.dumps(_manifest(program, model, made), indent=1) + "\n")
+        (made / MANIFEST).write_text(json.dumps(_manifest(program, model, original.macs, made), indent=1) + "\n")
         if folder.exists():
             shutil.rmtree(folder)
         made.rename(folder)
@@ -93,7 +95,7 @@ def _link(program: Program, model: str, work: Path, library: Path) -> None:
         raise KernelError(f"linking for {program.device.name} failed: {done.stderr.strip()[-800:]}")
 
 
-def _manifest(program: Program, model: dict[str, Any], made: Path) -> dict[str, Any]:
+def _manifest(program: Program, model: dict[str, Any], macs: int, made: Path) -> dict[str, Any]:
     device, shapes = program.device, program.plan.shapes()
     versions = {name: importlib.metadata.version(name) for name in ("fastdepth-zoo", "apache-tvm", "ziglang")}
     return {
@@ -107,7 +109,7 @@ def _manifest(program: Program, model: dict[str, Any], made: Path) -> dict[str, 
         "input": list(shapes[program.plan.input]),
         "output": list(shapes[program.plan.output][1:]),
         "unit": "metres",
-        "macs": program.plan.macs,
+        "macs": macs,
         "schedule_version": VERSION,
         "steps": [
             step | {"knobs": program.knobs[call.step.workload], "source": program.sources[call.step.workload]}

@@ -76,7 +76,6 @@ def compile_(
     from .device import device as find
     from .export import trace
     from .log import best, path_of, read
-    from .rewrite import rewrite
     from .verify import verify
 
     target = find(device)
@@ -90,7 +89,7 @@ def compile_(
         "status": record.status if record else "released",
     }
     out = out or Path("build") / f"{variant.name}-{device}"
-    plan = rewrite(trace(network, height, width))
+    plan = trace(network, height, width)
     records = best(read(path_of(target))[0], target)
     with console.progress("compiling") as tick:
         sources = build(plan, target, out, facts, tick, records)

@@ -15,7 +15,7 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Step:
-    """One fused layer: `result = epilogue(convolution(source) + bias)`, the tensor `skip` added where it says `add`.
+    """One fused layer: `result = epilogue(convolution(prologue(source)) + bias)`; `add` adds the tensor `skip`.
 
     Parameters by name, with the step's name before the dot: `.weight` (cout, cin / groups, taps, taps), `.bias` (cout);
     while `normalised`, instead of the bias `.gain .shift .mean .variance` (cout), epsilon added to the variance.

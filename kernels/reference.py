@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .plan import Array, Plan, Step
+
+Real = NDArray[np.floating[Any]]
 
 
 def interpret(plan: Plan, image: Array) -> dict[str, Array]:
@@ -22,11 +25,18 @@ def run_step(plan: Plan, step: Step, tensors: Mapping[str, Array]) -> Array:
     """One step on the tensors it reads."""
     own = {key: plan.parameters[f"{step.name}.{key}"] for key in KEYS if f"{step.name}.{key}" in plan.parameters}
     column = {key: values[:, None, None] for key, values in own.items() if key != "weight"}
-    y = convolve(tensors[step.source], own["weight"], step.workload.stride)
+    y = convolve(
+        elementwise(step.workload.prologue, tensors[step.source], step, tensors), own["weight"], step.workload.stride
+    )
     if step.normalised:
         y = (y - column["mean"]) / np.sqrt(column["variance"]) * column["gain"] + column["shift"]
-    y = y + column.get("bias", 0)
-    for name in step.workload.epilogue:
+    summed = (y + column.get("bias", 0)).astype(np.float32)  # from here on in float32, as kernels do
+    return elementwise(step.workload.epilogue, summed, step, tensors).astype(np.float32)
+
+
+def elementwise(names: Sequence[str], y: Real, step: Step, tensors: Mapping[str, Array]) -> Real:
+    """The operations of a prologue or epilogue, in order."""
+    for name in names:
         if name == "relu":
             y = np.maximum(y, 0)
         elif name == "relu6":
@@ -35,13 +45,13 @@ def run_step(plan: Plan, step: Step, tensors: Mapping[str, Array]) -> Array:
             y = y.repeat(2, 1).repeat(2, 2)
         elif step.skip is not None:
             y = y + tensors[step.skip]
-    return y.astype(np.float32)
+    return y
 
 
 KEYS = ("weight", "bias", "gain", "shift", "mean", "variance")
 
 
-def convolve(x: Array, weight: Array, stride: int) -> NDArray[np.float64]:
+def convolve(x: Real, weight: Array, stride: int) -> NDArray[np.float64]:
     """(C, H, W) with (K, C, taps, taps), or (C, 1, taps, taps) for one filter per channel; zeros around, float64 sums."""
     taps = weight.shape[2]
     radius = taps // 2

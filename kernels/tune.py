@@ -35,6 +35,7 @@ def features(w: Workload, knobs: dict[str, int], device: Device) -> list[float]:
         w.taps,
         w.stride,
         *(float(name in w.epilogue) for name in ("double", "add")),
+        *(float(name in w.prologue) for name in ("double", "add")),
         *(math.log2(1 + value) for value in (*sizes, *traffic, tasks)),
         1 / (rows * cols) + 1 / blocks,
         (rows * row + w.taps) / (rows * cols * w.taps),

@@ -12,7 +12,6 @@ import torch
 from zoo.kernels.build import build
 from zoo.kernels.device import host
 from zoo.kernels.export import trace
-from zoo.kernels.rewrite import rewrite
 from zoo.network import FastDepth, initialise
 from zoo.variant import variant
 
@@ -66,7 +65,7 @@ def photo():
 @pytest.fixture(scope="session")
 def artifact(pruned, tmp_path_factory):
     folder = tmp_path_factory.mktemp("artifact") / "host"
-    build(rewrite(trace(pruned, 224, 224)), host(), folder, {"name": "fastdepth_pruned", "status": "preview"})
+    build(trace(pruned, 224, 224), host(), folder, {"name": "fastdepth_pruned", "status": "preview"})
     return folder
 
 

@@ -58,12 +58,33 @@ def test_a_photo_becomes_depth(zoo, tmp_path):
 def test_compile_then_predict_with_the_artifact(zoo, tmp_path):
     code, out, err = zoo("compile", "--device", "host", "-o", "build/host")
     assert code == 0, err
-    assert "38 with default knobs" in out
+    assert "38: " in out
     for artifact, name in ((["--artifact", "build/host", "--threads", "2"], "compiled"), ([], "eager")):
         code, _, err = zoo("predict", *artifact, ROOM, "-o", f"{name}.png", "--raw", "npy")
         assert code == 0, err
     difference = np.abs(np.load(tmp_path / "compiled.npy") - np.load(tmp_path / "eager.npy")).max()
     assert difference <= 1e-4
+
+
+def test_tune_bench_and_log(zoo, tmp_path, artifact):
+    log = tmp_path / "log.jsonl"
+    for _ in range(2):  # trials are the total, so the second run has nothing to do
+        code, out, err = zoo("tune", "--trials", "1", "--log", log, "--json")
+        assert code == 0, err
+        assert json.loads(out)["records"] == len(log.read_text().splitlines()) == 38
+    assert json.loads(out)["sum_ms"] > 0
+    assert len(json.loads(zoo("log", "best", log, "--json")[1])) == 38
+    assert "pointwise1s1" in zoo("log", "show", log)[1]
+    assert "38 records, 0 of them failures, 38 workloads tuned" in zoo("log", "check", log)[1]
+    for expected in ("38 records added", "0 records added"):
+        assert expected in zoo("log", "merge", log, "-o", tmp_path / "merged.jsonl")[1]
+    row = json.loads(zoo("bench", "--artifact", artifact, "--threads", "2", "--layers", "--json")[1])
+    assert len(row["steps"]) == 38
+    assert row["whole"]["p10_ms"] <= row["whole"]["p50_ms"] <= row["whole"]["p90_ms"]
+    assert row["whole"]["macs"] == 366_393_384
+    code, out, _ = zoo("bench", "--artifact", artifact, "--layers")
+    assert "decoder.5.depthwise" in out
+    assert "GMAC/s in registers" in out
 
 
 def test_compile_for_another_model_size_and_device(zoo, tmp_path, pruned):
@@ -166,6 +187,12 @@ CASES = {
     "compile --device host -m fastdeep": "unknown variant",
     "compile --device host --input 100x100": "multiples of 32",
     "compile --device host -o nothing/../text.jpg": "exists and is not an artifact",
+    "bench --artifact nowhere": "nowhere/manifest.json: no such file",
+    "tune --device aarch64": "this machine cannot run it",
+    "log show nothing.jsonl": "neither a device nor a log file",
+    "log merge nothing.jsonl -o x.jsonl": "nothing.jsonl: no such file",
+    "train --frames nothing -o x": "nothing: no pictures in rgb",
+    "train --frames nothing --photos nothing -o x": "--photos and --teacher go together",
     "import room.jpg --variant fastdepth -o x": "unknown format",
     "import missing --variant fastdepth -o x": "missing: No such file",
     "info fastdeep": "unknown variant",

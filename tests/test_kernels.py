@@ -26,6 +26,10 @@ TAIL = st.sampled_from([(), ("double",), ("add",), ("double", "add")])
 
 def by_loops(w, x, k, b, skip):
     """The workload's meaning, one output at a time, in doubles."""
+    if "double" in w.prologue:
+        x = x.repeat(2, 1).repeat(2, 2)
+    if "add" in w.prologue:
+        x, skip = x + skip, None
     height, width = w.conv_sides
     y = np.zeros((w.cout, *w.out_sides))
     r, step = w.taps // 2, 2 if "double" in w.epilogue else 1
@@ -76,10 +80,10 @@ def run(w, device, knobs, x, k, b, skip):
 
 def agree(w, device, knobs, seed=0):
     rng = np.random.default_rng(seed)
-    x = rng.normal(size=(w.cin, w.height, w.width)).astype(np.float32)
+    x = rng.normal(size=(w.cin, *w.in_sides)).astype(np.float32)
     k = rng.normal(size=(w.cout, 1 if w.kind == "depthwise" else w.cin, w.taps, w.taps)).astype(np.float32)
     b = rng.normal(size=w.cout).astype(np.float32)
-    skip = rng.normal(size=(w.cout, *w.out_sides)).astype(np.float32) if "add" in w.epilogue else None
+    skip = rng.normal(size=(w.cout, *w.skip_sides)).astype(np.float32) if w.skip_sides else None
     expected = by_loops(w, x, k, b, skip)
     found = run(w, device, knobs, x, k, b, skip)
     worst = np.abs(found - expected).max()
@@ -91,6 +95,16 @@ def agree(w, device, knobs, seed=0):
 @given(st.sampled_from([3, 5]), st.sampled_from([1, 2]), CHANNELS, SIDE, SIDE, ACTIVATION, TAIL, st.data())
 def test_depthwise(device, taps, stride, channels, height, width, activation, tail, data):
     w = Workload("depthwise", taps, stride, channels, channels, height, width, activation + tail)
+    agree(w, device, data.draw(st.sampled_from([*space(w, device)])))
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=lambda d: d.name)
+@settings(max_examples=8, deadline=None)
+@given(st.sampled_from([3, 5]), st.sampled_from([1, 2]), CHANNELS, SIDE, SIDE, ACTIVATION, st.booleans(), st.data())
+def test_depthwise_of_a_doubled_input(device, taps, stride, channels, height, width, activation, added, data):
+    prologue = ("double", "add") if added else ("double",)
+    sides = (2 * ((height + 1) // 2), 2 * ((width + 1) // 2))
+    w = Workload("depthwise", taps, stride, channels, channels, *sides, activation, prologue)
     agree(w, device, data.draw(st.sampled_from([*space(w, device)])))
 
 
@@ -125,6 +139,7 @@ def test_head(device, cin, height, width, activation, doubled, data):
     [
         "depthwise5s1-f32-c24-14x14+relu",
         "depthwise3s2-f32-c9-13x11+relu6",
+        "double+add>depthwise5s1-f32-c40-16x16+relu",
         "pointwise1s1-f32-c40-k24-7x7+relu+double+add",
         "stem3s2-f32-c3-k16-32x32+relu6",
         "conv3s1-f32-c9-k17-8x8+relu",

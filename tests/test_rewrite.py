@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from zoo.kernels.plan import Plan, Step
 from zoo.kernels.reference import interpret
-from zoo.kernels.rewrite import fold_norm, pointwise_before_double
+from zoo.kernels.rewrite import double_on_read, fold_norm, pointwise_before_double
 from zoo.kernels.workload import Workload
 
 activations = st.sampled_from([(), ("relu",), ("relu6",)])
@@ -71,3 +71,43 @@ def test_it_stays_where_the_doubled_tensor_has_other_readers():
     last = Step("c", Workload("pointwise", 1, 1, 4, 4, 8, 8, ("add",)), "b", "a")
     shared = Plan((a, b, last), plan.parameters)
     assert pointwise_before_double(shared) == shared
+
+
+def decoder(seed, sides, channels, taps, tail):
+    """A pointwise step `a` that doubles (and adds `s`), read by a depthwise step `b`."""
+    rng = np.random.default_rng(seed)
+    height, width = sides
+    stem = Workload("stem", 1, 1, 3, channels, height, width)
+    wide = Workload("stem", 1, 1, 3, channels, height, width, ("double",))
+    one = Workload("pointwise", 1, 1, channels, channels, height, width, ("relu", *tail))
+    two = Workload("depthwise", taps, 1, channels, channels, 2 * height, 2 * width, ("relu",))
+    added = "s" if "add" in tail else None
+    steps = (Step("s", wide, "image"), Step("x", stem, "image"), Step("a", one, "x", added), Step("b", two, "a"))
+    made = parameters(rng, "s", channels, 3, 1, False) | parameters(rng, "x", channels, 3, 1, False)
+    made |= parameters(rng, "a", channels, channels, 1, False) | parameters(rng, "b", channels, 1, taps, False)
+    return Plan(steps, made), rng.random((3, height, width), np.float32)
+
+
+@settings(deadline=None)
+@given(
+    st.integers(0, 999),
+    st.tuples(side, side),
+    st.integers(2, 9),
+    st.sampled_from([3, 5]),
+    st.sampled_from([("double",), ("double", "add")]),
+)
+def test_doubling_waits_for_the_depthwise_reader_and_nothing_changes(seed, sides, channels, taps, tail):
+    plan, image = decoder(seed, sides, channels, taps, tail)
+    waiting = double_on_read(plan)
+    assert waiting.steps[2].workload.epilogue == ("relu",)
+    assert waiting.steps[3].workload.prologue == tail
+    assert (waiting.steps[2].skip, waiting.steps[3].skip) == (None, plan.steps[2].skip)
+    assert np.array_equal(interpret(waiting, image)["b"], interpret(plan, image)["b"])
+
+
+def test_doubling_does_not_wait_for_two_readers_or_a_dense_one():
+    plan, _ = decoder(0, (3, 3), 4, 3, ("double",))
+    again = Step("c", plan.steps[3].workload, "a")
+    assert double_on_read(Plan((*plan.steps, again), plan.parameters)).steps[2] == plan.steps[2]
+    dense, _ = chain(0, (4, 4), 4, 3, ("relu", "double"), ())
+    assert double_on_read(dense) == dense

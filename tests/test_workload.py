@@ -7,8 +7,8 @@ from zoo.kernels.workload import EPILOGUE, KINDS, Workload
 
 size = st.integers(1, 4096)
 workloads = st.builds(
-    lambda kind, taps, stride, cin, cout, height, width, epilogue: Workload(
-        kind, taps, stride, cin, cin if kind == "depthwise" else cout, height, width, tuple(epilogue)
+    lambda kind, taps, stride, cin, cout, height, width, epilogue, prologue: Workload(
+        kind, taps, stride, cin, cin if kind == "depthwise" else cout, height, width, tuple(epilogue), prologue
     ),
     st.sampled_from(KINDS),
     st.sampled_from([1, 3, 5, 7]),
@@ -18,6 +18,7 @@ workloads = st.builds(
     size,
     size,
     st.lists(st.sampled_from(EPILOGUE), max_size=3),
+    st.sampled_from([(), ("double",), ("add",), ("double", "add")]),
 )
 
 
@@ -34,6 +35,8 @@ def test_names_read_as_documented():
     w = Workload("pointwise", 1, 1, 200, 256, 14, 14, ("relu", "double", "add"))
     assert str(w) == "pointwise1s1-f32-c200-k256-14x14+relu+double+add"
     assert w.out_sides == (28, 28)
+    w = Workload.parse("double+add>depthwise5s1-f32-c56-112x112+relu")
+    assert (w.in_sides, w.skip_sides, w.out_sides) == ((56, 56), (112, 112), (112, 112))
 
 
 @pytest.mark.parametrize("side", range(1, 12))
@@ -54,8 +57,9 @@ def test_sides_follow_the_stride(side, stride, taps):
         "depthwise5s1-f32-c56-112x112+tanh",
         "depthwise5s1-f32-c56-112x112 ",
         "depthwise5s1-f32-c-1-112x112",
+        "halve>depthwise5s1-f32-c56-112x112",
     ],
 )
 def test_anything_else_is_refused(name):
-    with pytest.raises(KernelError, match=r"not a workload|unknown epilogue"):
+    with pytest.raises(KernelError, match=r"not a workload|unknown operation"):
         Workload.parse(name)

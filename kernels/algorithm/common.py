@@ -29,19 +29,33 @@ def pack_bias(bias: Array, lanes: int) -> Array:
     return blocked(bias, lanes)
 
 
-def padded(x: te.Tensor, radius: int) -> te.Tensor:
-    """x with a frame of zeros around the two axes after the first."""
-    _, height, width = (int(extent) for extent in x.shape[:3])
-    zero = tirx.const(0, F32)
-
-    def value(b: Any, h: Any, w: Any, *lane: Any) -> Any:
-        inside = tirx.all(h >= radius, h < height + radius, w >= radius, w < width + radius)
-        return tirx.if_then_else(inside, x[(b, h - radius, w - radius, *lane)], zero)
-
-    return te.compute((x.shape[0], height + 2 * radius, width + 2 * radius, *x.shape[3:]), value, name="padded")
+def skip_placeholder(w: Workload, lanes: int) -> te.Tensor | None:
+    """The tensor that the workload adds, on reading or on writing, if it adds one."""
+    if w.skip_sides is None:
+        return None
+    return te.placeholder(
+        (blocks(w.cin if "add" in w.prologue else w.cout, lanes), *w.skip_sides, lanes), F32, name="skip"
+    )
 
 
-def finish(w: Workload, x: te.Tensor, k: te.Tensor, b: te.Tensor, conv: te.Tensor) -> list[te.Tensor]:
+def padded(w: Workload, x: te.Tensor, skip: te.Tensor | None) -> te.Tensor:
+    """prologue(x), framed with zeros: x doubled by reading it at half the row and column, the skip added."""
+    radius, factor, zero = w.taps // 2, w.height // w.in_sides[0], tirx.const(0, F32)
+
+    def value(b: Any, row: Any, column: Any, *lane: Any) -> Any:
+        h, v = row - radius, column - radius
+        inside = tirx.all(h >= 0, h < w.height, v >= 0, v < w.width)
+        seen = x[(b, h // factor, v // factor, *lane)]
+        if "add" in w.prologue and skip is not None:
+            seen = seen + skip[(b, h, v, *lane)]
+        return tirx.if_then_else(inside, seen, zero)
+
+    return te.compute((x.shape[0], w.height + 2 * radius, w.width + 2 * radius, *x.shape[3:]), value, name="padded")
+
+
+def finish(
+    w: Workload, x: te.Tensor, k: te.Tensor, b: te.Tensor, skip: te.Tensor | None, conv: te.Tensor
+) -> list[te.Tensor]:
     """y[…] = epilogue(conv[…] + b), doubled by reading conv at half the row and column: the operands [x, k, b, (skip), y].
 
     conv is (blocks, H, W, lanes) with a bias per lane, or for a planar result (H, W) with one bias.
@@ -49,7 +63,6 @@ def finish(w: Workload, x: te.Tensor, k: te.Tensor, b: te.Tensor, conv: te.Tenso
     planar = len(conv.shape) == 2
     factor = 2 if "double" in w.epilogue else 1
     shape = (1, *w.out_sides) if planar else (conv.shape[0], *w.out_sides, conv.shape[3])
-    skip = [te.placeholder(shape, F32, name="skip")] if "add" in w.epilogue else []
 
     def value(o: Any, h: Any, v: Any, *lane: Any) -> Any:
         at = (h // factor, v // factor)
@@ -59,8 +72,8 @@ def finish(w: Workload, x: te.Tensor, k: te.Tensor, b: te.Tensor, conv: te.Tenso
                 y = te.max(y, tirx.const(0, F32))
             if name == "relu6":
                 y = te.min(y, tirx.const(6, F32))
-            if name == "add":
-                y = y + skip[0][(o, h, v, *lane)]
+            if name == "add" and skip is not None:
+                y = y + skip[(o, h, v, *lane)]
         return y
 
-    return [x, k, b, *skip, te.compute(shape, value, name="result")]
+    return [x, k, b, *([] if skip is None else [skip]), te.compute(shape, value, name="result")]

@@ -6,7 +6,7 @@ from tvm import te
 
 from ..plan import Array
 from ..workload import Workload
-from .common import F32, blocked, blocks, finish, pack_bias, padded
+from .common import F32, blocked, blocks, finish, pack_bias, padded, skip_placeholder
 
 __all__ = ["compute", "pack", "pack_bias"]
 
@@ -20,11 +20,12 @@ def compute(w: Workload, lanes: int) -> list[te.Tensor]:
     """conv[o, h, w] = sum over c, dh, dw of x[c, s h + dh - r, s w + dw - r] k[o, c, dh, dw],  r = taps // 2."""
     count, (height, width) = blocks(w.cout, lanes), w.conv_sides
     planar = w.kind == "stem"
-    shape = (w.cin, w.height, w.width) if planar else (blocks(w.cin, lanes), w.height, w.width, lanes)
+    shape = (w.cin, *w.in_sides) if planar else (blocks(w.cin, lanes), *w.in_sides, lanes)
+    skip = skip_placeholder(w, lanes)
     x = te.placeholder(shape, F32, name="x")
     k = te.placeholder((count, w.cin, w.taps, w.taps, lanes), F32, name="k")
     b = te.placeholder((count, lanes), F32, name="b")
-    framed = padded(x, w.taps // 2)
+    framed = padded(w, x, skip)
     c, dh, dw = te.reduce_axis((0, w.cin), "c"), te.reduce_axis((0, w.taps), "dh"), te.reduce_axis((0, w.taps), "dw")
 
     def term(o: Any, h: Any, v: Any, i: Any) -> Any:
@@ -32,4 +33,4 @@ def compute(w: Workload, lanes: int) -> list[te.Tensor]:
         value = framed[c, row, column] if planar else framed[c // lanes, row, column, c % lanes]
         return te.sum(value * k[o, c, dh, dw, i], axis=[c, dh, dw])
 
-    return finish(w, x, k, b, te.compute((count, height, width, lanes), term, name="conv"))
+    return finish(w, x, k, b, skip, te.compute((count, height, width, lanes), term, name="conv"))

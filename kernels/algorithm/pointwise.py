@@ -4,7 +4,7 @@ from tvm import te
 
 from ..plan import Array
 from ..workload import Workload
-from .common import F32, blocked, blocks, finish, pack_bias
+from .common import F32, blocked, blocks, finish, pack_bias, skip_placeholder
 
 __all__ = ["compute", "pack", "pack_bias"]
 
@@ -26,4 +26,4 @@ def compute(w: Workload, lanes: int) -> list[te.Tensor]:
         lambda o, h, v, i: te.sum(x[c // lanes, h, v, c % lanes] * k[o, c, i], axis=c),
         name="conv",
     )
-    return finish(w, x, k, b, conv)
+    return finish(w, x, k, b, skip_placeholder(w, lanes), conv)

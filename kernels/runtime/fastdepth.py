@@ -81,10 +81,11 @@ class FastDepth:
         """(3, H, W) float32 RGB in [0, 1] -> (H, W) float32 metres."""
         return self._call(self._library.fastdepth_run, image)
 
-    def times(self, image):
-        """Seconds that every step took, in order, as an array."""
-        seconds = np.zeros(len(self.manifest["steps"]))
-        self._call(self._library.fastdepth_time, image, seconds.ctypes.data_as(ctypes.c_void_p))
+    def times(self, image, runs):
+        """Seconds that every step took, in order, in each of so many runs: (runs, steps)."""
+        seconds, depth = np.zeros((runs, len(self.manifest["steps"]))), np.zeros((self.height, self.width), np.float32)
+        for row in seconds:
+            self._call(self._library.fastdepth_time, image, row.ctypes.data_as(ctypes.c_void_p), depth=depth)
         return seconds
 
     def observe(self, image):
@@ -103,11 +104,12 @@ class FastDepth:
 
         return self._call(self._library.fastdepth_observe, image, OBSERVER(look), None), seen
 
-    def _call(self, function, image, *more):
+    def _call(self, function, image, *more, depth=None):
         image = np.ascontiguousarray(image, dtype=np.float32)
         if image.shape != (3, self.height, self.width):
             raise ValueError(f"this artifact takes (3, {self.height}, {self.width}), not {image.shape}")
-        depth = np.empty((self.height, self.width), np.float32)
+        if depth is None:
+            depth = np.empty((self.height, self.width), np.float32)
         pointers = [array.ctypes.data_as(ctypes.c_void_p) for array in (image, depth)]
         if function(ctypes.c_void_p(self._handle), *pointers, *more):
             raise ArtifactError(self._error())
