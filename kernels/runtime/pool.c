@@ -7,23 +7,23 @@
 #include <stdlib.h>
 
 /* A layer takes tens to hundreds of microseconds: spin for about that long before sleeping. */
-enum { SPINS = 20000, LINE = 64, STACK = 1 << 20 };
+enum { SPINS = 20000, LINE = 64, STACK = 1 << 20, TASKS = 32 };
 
 typedef struct {
     pool *owner;
-    int id;
     pthread_t thread;
     char *scratch;
     size_t used;
 } worker;
 
 struct pool {
-    int threads;
+    int threads, tasks;
     size_t workspace;
     _Alignas(LINE) atomic_uint round; /* grows by one per launch */
     atomic_bool stop;
     atomic_int sleepers;
-    _Alignas(LINE) atomic_int pending, failed;
+    _Alignas(LINE) atomic_int next; /* the first task nobody has taken */
+    _Alignas(LINE) atomic_int done, failed;
     task *run;
     void *data;
     pthread_mutex_t mutex;
@@ -41,15 +41,21 @@ static void pause_briefly(void) {
 #endif
 }
 
-static void run_task(pool *p, int id) {
-    environment e = {NULL, p->threads};
-    if (p->run(id, &e, p->data)) atomic_store_explicit(&p->failed, 1, memory_order_relaxed);
+/* A layer is cut into more tasks than threads, taken as threads become free, so that one that is held up holds up little,
+ * and one that sleeps holds up nothing. Who takes a task may read run and data: they change only after all are done. */
+static void run_tasks(pool *p) {
+    environment e = {NULL, p->tasks};
+    for (int id; (id = atomic_fetch_add_explicit(&p->next, 1, memory_order_acq_rel)) < p->tasks;) {
+        self->used = 0; /* whatever a task that failed left behind */
+        if (p->run(id, &e, p->data)) atomic_store_explicit(&p->failed, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&p->done, 1, memory_order_release);
+    }
 }
 
 static void *work(void *argument) {
     self = argument;
     pool *p = self->owner;
-    for (unsigned seen = 0;; seen++) {
+    for (unsigned seen = 0;;) {
         for (int i = 0; atomic_load_explicit(&p->round, memory_order_acquire) == seen; i++) {
             if (i < SPINS) {
                 pause_briefly();
@@ -62,8 +68,8 @@ static void *work(void *argument) {
             pthread_mutex_unlock(&p->mutex);
         }
         if (atomic_load(&p->stop)) return NULL;
-        run_task(p, self->id);
-        atomic_fetch_sub_explicit(&p->pending, 1, memory_order_release);
+        seen = atomic_load(&p->round); /* before the work: a round that begins meanwhile is looked at again */
+        run_tasks(p);
     }
 }
 
@@ -76,9 +82,8 @@ static void begin_round(pool *p) {
     }
 }
 
-static bool equip(pool *p, worker *w, int id) {
+static bool equip(pool *p, worker *w) {
     w->owner = p;
-    w->id = id;
     return !p->workspace || (w->scratch = aligned_alloc(LINE, p->workspace));
 }
 
@@ -86,17 +91,17 @@ pool *pool_create(int threads, size_t workspace) {
     size_t size = (sizeof(pool) + (size_t)threads * sizeof(worker) + LINE - 1) / LINE * LINE;
     pool *p = aligned_alloc(LINE, size);
     if (!p) return NULL;
-    *p = (pool){.threads = 1, .workspace = (workspace + LINE - 1) / LINE * LINE};
+    *p = (pool){.threads = 1, .tasks = threads > 1 ? TASKS : 1, .workspace = (workspace + LINE - 1) / LINE * LINE};
     pthread_mutex_init(&p->mutex, NULL);
     pthread_cond_init(&p->wake, NULL);
     for (int i = 0; i < threads; i++) p->workers[i] = (worker){0};
-    bool ready = equip(p, &p->workers[0], 0);
+    bool ready = equip(p, &p->workers[0]);
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, STACK);
     for (int id = 1; ready && id < threads; id++) {
         worker *w = &p->workers[id];
-        ready = equip(p, w, id) && !pthread_create(&w->thread, &attributes, work, w);
+        ready = equip(p, w) && !pthread_create(&w->thread, &attributes, work, w);
         if (ready)
             p->threads = id + 1;
         else
@@ -122,17 +127,16 @@ void pool_enter(pool *p) { self = &p->workers[0]; }
 void pool_leave(void) { self = NULL; }
 
 int pool_launch(task *run, void *data, int tasks) {
-    (void)tasks; /* kernels split their work by the number of threads they are told */
+    (void)tasks; /* kernels split their work by the number of tasks they are told */
     pool *p = self->owner;
     p->run = run;
     p->data = data;
     atomic_store_explicit(&p->failed, 0, memory_order_relaxed);
-    if (p->threads > 1) {
-        atomic_store_explicit(&p->pending, p->threads - 1, memory_order_relaxed);
-        begin_round(p);
-    }
-    run_task(p, 0);
-    for (int i = 0; atomic_load_explicit(&p->pending, memory_order_acquire); i++) {
+    atomic_store_explicit(&p->done, 0, memory_order_relaxed);
+    atomic_store_explicit(&p->next, 0, memory_order_release);
+    if (p->threads > 1) begin_round(p);
+    run_tasks(p);
+    for (int i = 0; atomic_load_explicit(&p->done, memory_order_acquire) < p->tasks; i++) {
         if (i < SPINS)
             pause_briefly();
         else
