@@ -79,7 +79,7 @@ def compile_kernel(workload: Workload, device: Device, knobs: dict[str, int], pa
     from .schedule.cpu import schedule
 
     computation = te.create_prim_func(ALGORITHMS[workload.kind].compute(workload, device.lanes))
-    module = schedule(computation, workload, device, knobs, symbol(workload))
+    module = schedule(computation, workload, device, knobs, symbol(workload)).mod
     tvm.compile(module, target=tvm.target.Target(dict(device.target))).mod.write_to_file(str(path))
 
 

@@ -117,7 +117,7 @@ def _time(workload: Workload, device: Device, knobs: dict[str, int]) -> list[flo
     from .schedule.cpu import schedule
 
     operands = ALGORITHMS[workload.kind].compute(workload, device.lanes)
-    module = schedule(te.create_prim_func(operands), workload, device, knobs, "kernel")
+    module = schedule(te.create_prim_func(operands), workload, device, knobs, "kernel").mod
     compiled = tvm.compile(module, target=tvm.target.Target(dict(device.target))).jit()
     rng = np.random.default_rng(0)
     tensors = [tvm.runtime.tensor(rng.random([int(n) for n in o.shape], np.float32)) for o in operands]

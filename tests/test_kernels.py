@@ -1,6 +1,7 @@
 """Every kernel against loops that say what a convolution is, at sizes around every tile, on every kind of processor."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -62,7 +63,7 @@ def run(w, device, knobs, x, k, b, skip):
     """Compile and run one kernel: planar in, planar out; whatever it leaves in unused lanes must be zero."""
     algorithm = ALGORITHMS[w.kind]
     computation = te.create_prim_func(algorithm.compute(w, device.lanes))
-    module = schedule(computation, w, device, knobs, symbol(w))
+    module = schedule(computation, w, device, knobs, symbol(w)).mod
     compiled = tvm.compile(module, target=tvm.target.Target(dict(device.target)))
     operands = [x if w.kind == "stem" else blocked(x, device.lanes)]
     operands += [algorithm.pack(k, device.lanes), algorithm.pack_bias(b, device.lanes)]
@@ -177,3 +178,29 @@ def test_a_wrong_kernel_is_noticed(monkeypatch):
     w = Workload.parse("pointwise1s1-f32-c8-k8-4x4+relu")
     with pytest.raises(AssertionError, match="pointwise1s1"):
         agree(w, host(), default(w, host()))
+
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "stem3s2-f32-c3-k16-224x224+relu6",
+        "depthwise3s2-f32-c56-112x112+relu6",
+        "double+add>depthwise5s1-f32-c56-112x112+relu",
+        "pointwise1s1-f32-c408-k376-14x14+relu6",
+        "head1s1-f32-c16-k1-112x112+relu+double",
+    ],
+)
+def test_schedules_are_those_reviewed(name, request):
+    """The verbs a schedule applies, line by line; after a wanted change: pytest --update-golden, and read the diff."""
+    w = Workload.parse(name)
+    wide = next(d for d in records() if d.name == "x86-64-v4")
+    computation = te.create_prim_func(ALGORITHMS[w.kind].compute(w, wide.lanes))
+    text = "\n".join(map(str, schedule(computation, w, wide, default(w, wide), "kernel").trace.as_python())) + "\n"
+    path = GOLDEN / f"{symbol(w)}.txt"
+    if request.config.getoption("--update-golden"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    assert text == path.read_text()

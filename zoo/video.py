@@ -16,7 +16,7 @@ from .errors import ZooError
 from .image import Depth, Pixels
 
 CODES = {".mp4": "mp4v", ".avi": "MJPG"}
-SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".gif")
+SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v")
 
 
 def is_video(source: str) -> bool:

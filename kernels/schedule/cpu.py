@@ -16,15 +16,15 @@ from .knobs import Knobs, check
 STAGES = {"pointwise": None, "depthwise": "task", "stem": "strip", "conv": "strip"}
 
 
-def schedule(function: Any, w: Workload, device: Device, knobs: Knobs, symbol: str) -> IRModule:
-    """The computation of a workload, scheduled, as a module with one function of that name."""
+def schedule(function: Any, w: Workload, device: Device, knobs: Knobs, symbol: str) -> Schedule:
+    """The computation of a workload, scheduled: its `mod` holds one function of that name, its `trace` every verb applied."""
     check(w, device, knobs)
     sch = Schedule(IRModule({"main": function.with_attr("global_symbol", symbol)}))
     if w.kind == "head":
         across_lanes(sch, factor=_factor(w), **knobs)
     else:
         register_tiles(sch, factor=_factor(w), stage=STAGES[w.kind], **knobs)
-    return sch.mod
+    return sch
 
 
 def _factor(w: Workload) -> int:
@@ -62,7 +62,8 @@ def register_tiles(
     sch.vectorize(lane)
 
     outer = len(sch.get_loops(result)) - 4
-    tile, reduction = sch.get_loops(conv)[outer : outer + 4], sch.get_loops(conv)[outer + 4 :]
+    loops = sch.get_loops(conv)
+    tile, reduction = loops[outer : outer + 4], loops[outer + 4 :]
     head, *rest = reduction
     if len(reduction) == 1:
         head, inner = sch.split(head, [None, unroll])

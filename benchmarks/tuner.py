@@ -1,0 +1,125 @@
+"""Does the tuner's model earn its place? Every setting of a few layers is measured once; then searches are replayed on it.
+
+Replaying makes the comparison fair and free of noise: with and without the model, the same seeds, the same measurements.
+
+    python benchmarks/tuner.py                    replay what benchmarks/results/tuner-DEVICE.jsonl holds
+    python benchmarks/tuner.py --measure          measure what it lacks first (minutes; stops and goes on)
+    python benchmarks/tuner.py --picture docs/tuner.svg
+"""
+
+from __future__ import annotations
+
+import statistics
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from zoo import console
+from zoo.kernels.device import Device
+from zoo.kernels.device import device as find
+from zoo.kernels.log import Record, append, read
+from zoo.kernels.measure import Worker
+from zoo.kernels.schedule.knobs import space
+from zoo.kernels.tune import tune
+from zoo.kernels.workload import Workload
+
+LAYERS = [
+    "stem3s2-f32-c3-k16-224x224+relu6",
+    "depthwise3s1-f32-c88-56x56+relu6",
+    "depthwise3s2-f32-c120-56x56+relu6",
+    "double+add>depthwise5s1-f32-c256-28x28+relu",
+    "pointwise1s1-f32-c56-k88-56x56+relu6",
+    "pointwise1s1-f32-c144-k256-28x28+relu6",
+    "pointwise1s1-f32-c328-k480-7x7+relu6",
+    "pointwise1s1-f32-c256-k120-28x28+relu",
+]
+TRIALS = (8, 16, 24, 32, 48)
+SEEDS = range(10)
+Times = dict[tuple[Workload, tuple[tuple[str, int], ...]], Record]
+
+
+def measure_all(path: Path, device: Device) -> None:
+    """Measure every setting that the file lacks."""
+    known = {(r.workload, *r.knobs.items()) for r in read(path)[0]}
+    settings = [(w, knobs) for w in map(Workload.parse, LAYERS) for knobs in space(w, device)]
+    missing = [(w, knobs) for w, knobs in settings if (w, *knobs.items()) not in known]
+    with Worker(device) as worker, console.progress("measuring") as tick:
+        for i, (w, knobs) in enumerate(missing):
+            append(path, [worker.measure(w, knobs)])
+            tick(str(w), i, len(missing))
+
+
+def search(times: Times, device: Device, seed: int, *, learn: bool) -> list[float]:
+    """Milliseconds of the layers' best settings together, after each number of TRIALS."""
+    kept: list[Record] = []
+    workloads = list(dict.fromkeys(w for w, _ in times))
+    sums = []
+    for trials in TRIALS:
+
+        def replay(w: Workload, knobs: dict[str, int]) -> Record:
+            return times[w, tuple(knobs.items())]
+
+        tune(workloads, device, trials, kept, replay, lambda _: None, seed=seed, learn=learn)
+        sums.append(1e3 * sum(min(r.time for r in kept if r.workload == w) for w in workloads))
+    return sums
+
+
+def main(
+    device: Annotated[str, typer.Option(help="The device whose measurements to use.")] = "host",
+    measure: Annotated[bool, typer.Option("--measure", help="Measure what is missing first.")] = False,
+    picture: Annotated[Path | None, typer.Option(help="Also draw the curves, SVG or PNG (needs matplotlib).")] = None,
+) -> None:
+    """Compare searches with and without the model at equal trials."""
+    target = find(device)
+    path = Path(__file__).parent / "results" / f"tuner-{target.name}.jsonl"
+    if measure:
+        measure_all(path, target)
+    times = {(r.workload, tuple(r.knobs.items())): r for r in read(path)[0]}
+    if not times:
+        console.complain(f"{path}: no measurements; run with --measure on such a machine")
+        raise typer.Exit(2)
+    guided = np.array([search(times, target, seed, learn=True) for seed in SEEDS])
+    blind = np.array([search(times, target, seed, learn=False) for seed in SEEDS])
+    workloads = dict.fromkeys(w for w, _ in times)
+    ideal = 1e3 * sum(min(r.time for r in times.values() if r.workload == w) for w in workloads)
+    console.heading(
+        f"{len(workloads)} layers on {target.name}, {len(times)} settings measured; median of {len(SEEDS)} seeds"
+    )
+    table = console.table(
+        "trials a layer ", "random ms ", "model ms ", "above the best: random ", "model ", "seeds won "
+    )
+    for i, trials in enumerate(TRIALS):
+        random, model = (statistics.median(sums[:, i]) for sums in (blind, guided))
+        won = f"{(guided[:, i] < blind[:, i]).sum()} of {len(SEEDS)}"
+        above = (f"{random / ideal - 1:.1%}", f"{model / ideal - 1:.1%}")
+        table.add_row(str(trials), f"{random:.3f}", f"{model:.3f}", *above, won)
+    console.out.print(table)
+    console.out.print(f"the best of all settings: {ideal:.3f} ms")
+    if picture:
+        draw(picture, {"random": blind / ideal, "model": guided / ideal}, len(workloads))
+
+
+def draw(path: Path, curves: dict[str, np.ndarray], layers: int) -> None:
+    """Median and range over the seeds, against the trials."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    mpl.rcParams["svg.hashsalt"] = "fastdepth"
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(6, 3.6), layout="constrained")
+    for (name, sums), colour in zip(curves.items(), ("#8a8a8a", "#c0392b"), strict=True):
+        percent = 100 * (sums - 1)
+        axes.plot(TRIALS, np.median(percent, 0), "o-", color=colour, label=name)
+        axes.fill_between(TRIALS, percent.min(0), percent.max(0), color=colour, alpha=0.15, linewidth=0)
+    axes.set(xlabel="settings measured per layer", ylabel="% above the best of all", ylim=(0, None))
+    axes.set_title(f"{layers} layers, {len(SEEDS)} seeds: median and range", fontsize=10)
+    axes.legend(frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+
+
+if __name__ == "__main__":
+    typer.run(main)
