@@ -149,7 +149,7 @@ def merge(
         append(out, fresh)
         present |= {record.line() for record in fresh}
         added += len(fresh)
-    console.out.print(f"{out}: {added} records added")
+    console.out.print(f"{out}: {added} records added", soft_wrap=True)
 
 
 def _mendable(message: str) -> Exception:

@@ -204,3 +204,12 @@ def test_schedules_are_those_reviewed(name, request):
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
     assert text == path.read_text()
+
+
+@pytest.mark.parametrize(
+    "name", ["depthwise5s1-f32-c16-32x2048", "conv3s1-f32-c512-k8-56x56", "stem3s2-f32-c3-k16-2048x2048"]
+)
+@pytest.mark.parametrize("device", records(), ids=lambda d: d.name)
+def test_every_size_has_a_setting(name, device):
+    w = Workload.parse(name)
+    check(w, device, default(w, device))

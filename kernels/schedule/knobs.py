@@ -18,7 +18,7 @@ from ..workload import Workload
 VERSION = 1  # of the schedules; records made for another are not used
 Knobs = Mapping[str, int]
 
-STAGE_BYTES = 1 << 18  # the most one task stages on its stack
+STAGE_BYTES = 1 << 18  # the most one task stages, unless one row of tiles needs more
 BUSY = 9  # independent multiply-adds that keep the units busy
 TASKS = 4  # strips and blocks to share out, at least, where the layer has so many
 
@@ -43,7 +43,7 @@ def space(w: Workload, device: Device) -> Iterator[dict[str, int]]:
         if rows * cols * blocks + blocks + 1 > device.registers:
             continue
         for strip, unroll in product(divisors(height), unrolls):
-            if strip % rows == 0 and staged(w, strip, device) <= STAGE_BYTES:
+            if strip == rows or (strip % rows == 0 and staged(w, strip, device) <= STAGE_BYTES):
                 yield {"rows": rows, "cols": cols, "blocks": blocks, "strip": strip, "unroll": unroll}
 
 
