@@ -97,7 +97,8 @@ def tune(
         console.show_json(row)
         return
     console.out.print(
-        f"{path}: {len(ours)} records; the layers' best sum to {total * 1e3:.2f} ms, each timed by itself"
+        f"{path}: {len(ours)} records; the layers' best sum to {total * 1e3:.2f} ms, each timed by itself",
+        soft_wrap=True,
     )
 
 

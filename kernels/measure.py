@@ -122,4 +122,4 @@ def _time(workload: Workload, device: Device, knobs: dict[str, int]) -> list[flo
     rng = np.random.default_rng(0)
     tensors = [tvm.runtime.tensor(rng.random([int(n) for n in o.shape], np.float32)) for o in operands]
     evaluate = compiled.time_evaluator("kernel", tvm.cpu(), number=1, repeat=RUNS + 1, cache_flush_bytes=FLUSH)
-    return [float(seconds) for seconds in evaluate(*tensors).results[1:]]
+    return [round(float(seconds), 9) for seconds in evaluate(*tensors).results[1:]]
