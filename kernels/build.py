@@ -16,6 +16,7 @@ from typing import Any
 
 from .device import Device
 from .errors import KernelError
+from .extras import require
 from .log import Record
 from .lower import Program, lower, symbol
 from .plan import Plan
@@ -44,6 +45,7 @@ def build(
     """
     if folder.exists() and not (folder / MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise KernelError(f"{folder}: exists and is not an artifact; choose another place")
+    require("tvm", "ziglang")
     original, plan = plan, rewrite(plan)
     program = lower(plan, device, records)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -70,11 +72,9 @@ def build(
 
 def compile_kernel(workload: Workload, device: Device, knobs: dict[str, int], path: Path) -> None:
     """One workload -> one object file whose symbol is `__tvm_ffi_` + symbol(workload)."""
-    try:
-        import tvm
-        from tvm import te
-    except ImportError as error:
-        raise KernelError(f"compiling needs TVM: pip install 'fastdepth-zoo[compile]' ({error})") from error
+    import tvm
+    from tvm import te
+
     from .algorithm import ALGORITHMS
     from .schedule.cpu import schedule
 

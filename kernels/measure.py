@@ -11,6 +11,7 @@ from typing import Any
 
 from .device import CPUINFO, Device
 from .errors import KernelError
+from .extras import require
 from .log import Record
 from .schedule.knobs import VERSION
 from .workload import Workload
@@ -25,6 +26,7 @@ class Worker:
 
     def __init__(self, device: Device, processor: int | None = None) -> None:
         """Measure for `device`, which this machine must be able to run. Raises KernelError."""
+        require("tvm", "xgboost")
         if not device.runs_here:
             raise KernelError(f"{device.name}: this machine cannot run it, so it cannot be tuned here")
         self.device = device

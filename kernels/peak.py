@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .device import Device
 from .errors import KernelError
+from .extras import require
 
 SOURCE = Path(__file__).parent / "peak.c"
 REGISTERS = {"x86_64": "x", "aarch64": "w"}  # the assembler's letter for vector registers
@@ -27,6 +28,7 @@ class Peak:
 
 def peak(device: Device, threads: int) -> Peak:
     """Measure this machine as a device of that kind. Takes about a second. Raises KernelError."""
+    require("ziglang")
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "peak"
         command = [

@@ -34,9 +34,10 @@ ALLOWED = {
     "kernels.device": set(),
     "kernels.plan": {"numpy", "kernels.workload"},
     "kernels.memory": set(),
+    "kernels.extras": set(),
     "kernels.log": {"kernels.device", "kernels.workload", "kernels.schedule.knobs"},
     "kernels.tune": {"numpy", "xgboost", "kernels.device", "kernels.log", "kernels.schedule.knobs", "kernels.workload"},
-    "kernels.peak": {"kernels.device"},
+    "kernels.peak": {"kernels.device", "kernels.extras"},
     "kernels.bench": {"numpy", "kernels.peak", "kernels.runtime", "kernels.workload"},
     "kernels.lower": {
         "numpy",
@@ -149,3 +150,32 @@ assert not [name for name in ("torch", "tvm") if name in sys.modules]
 """
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, cwd=ROOT)
     assert (tmp_path / "d.png").exists()
+
+
+@pytest.mark.parametrize(
+    "words", ["compile --device host -o x", "tune --trials 1 --log x", "bench --artifact ARTIFACT"]
+)
+def test_without_its_extra_a_command_says_what_to_install(words, artifact, tmp_path):
+    """As installed without `compile`: TVM, XGBoost and zig are not there."""
+    program = f"""
+import importlib.abc, sys
+
+class Absent(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name.split(".")[0] in ("tvm", "xgboost", "ziglang"):
+            raise ModuleNotFoundError(name)
+
+import importlib.util
+real = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name in ("tvm", "xgboost", "ziglang") else real(name, *rest)
+sys.meta_path.insert(0, Absent())
+sys.argv = ["zoo", *{words.replace("ARTIFACT", str(artifact)).split()!r}]
+from zoo.cli import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("error: this needs ")
+    assert "pip install 'fastdepth-zoo[compile]'" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
