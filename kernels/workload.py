@@ -8,7 +8,7 @@ the bias. What stands before an arrow is done to the input as it is read: `doubl
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from .errors import KernelError
 
@@ -88,7 +88,3 @@ class Workload:
         """Multiply-accumulates."""
         height, width = self.conv_sides
         return self.cout * height * width * self.taps**2 * (1 if self.kind == "depthwise" else self.cin)
-
-    def bare(self) -> Workload:
-        """The convolution alone: the key of cost tables."""
-        return replace(self, epilogue=(), prologue=())
