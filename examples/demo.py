@@ -4,7 +4,6 @@ python examples/demo.py [PHOTO]
 """
 
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +13,12 @@ from zoo.kernels.build import build
 from zoo.kernels.device import host
 from zoo.kernels.export import trace
 from zoo.kernels.runtime.fastdepth import FastDepth
+from zoo.kernels.verify import RUNS, verify
 from zoo.predict import one_thread
 from zoo.variant import variant
 
 NAME = "fastdepth_pruned"
 OUT = Path("build/demo")
-RUNS = 21
 
 
 def main(path: Path) -> None:
@@ -27,8 +26,9 @@ def main(path: Path) -> None:
     photo = image.read(path)
     network, record = load(NAME), variant(NAME).weights
     facts = {"name": NAME, "weights_sha256": record.sha256, "status": record.status}
+    plan = trace(network, 224, 224)
     with console.progress(f"compiling for {host().name}") as tick:
-        build(trace(network, 224, 224), host(), OUT / "artifact", facts, tick)
+        build(plan, host(), OUT / "artifact", facts, tick)
     compiled = FastDepth(OUT / "artifact", threads=1)
     eager = one_thread(network)
 
@@ -36,26 +36,18 @@ def main(path: Path) -> None:
     difference = np.abs(depth - Predictor(network)(photo)).max()
     picture.write(picture.montage(photo, depth), OUT / "depth.png")
 
-    inputs = image.whole(photo)
-    times = np.array([[milliseconds(run, inputs) for run in (eager, compiled)] for _ in range(RUNS)])
-    slow, fast = np.median(times, 0)
+    report = verify(OUT / "artifact", plan, eager)
+    slow, fast = report.eager_ms, report.compiled_ms
     console.heading(f"{path.name}, {NAME} ({record.status} weights), 1 thread, float32")
     table = console.table("runtime", "ms ", "fps ")
     table.add_row("PyTorch, eager", f"{slow:.1f}", f"{1e3 / slow:.0f}")
     table.add_row("compiled", f"{fast:.1f}", f"{1e3 / fast:.0f}")
     console.out.print(table)
     near, middle, far = np.percentile(depth, (2, 50, 98))
-    console.out.print(f"median of {RUNS} paired runs; {np.median(times[:, 0] / times[:, 1]):.1f}x faster")
+    console.out.print(f"median of {RUNS} paired runs; {slow / fast:.1f}x faster")
     console.out.print(f"depth: {near:.2f} m near, {middle:.2f} m median, {far:.2f} m far")
     console.out.print(f"largest difference between the two: {difference:.1e} m")
     console.out.print(f"picture: {OUT / 'depth.png'}")
-
-
-def milliseconds(run, inputs):
-    """How long one call takes."""
-    began = time.perf_counter()
-    run(inputs)
-    return (time.perf_counter() - began) * 1e3
 
 
 if __name__ == "__main__":

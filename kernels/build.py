@@ -10,14 +10,14 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from .device import Device
 from .errors import KernelError
 from .extras import require
-from .log import Record
+from .log import best, path_of, read
 from .lower import Program, lower, symbol
 from .plan import Plan
 from .rewrite import rewrite
@@ -37,7 +37,6 @@ def build(
     folder: Path,
     model: dict[str, Any],
     tick: Tick = lambda *_: None,
-    records: Mapping[Workload, Record] | None = None,
 ) -> dict[str, int]:
     """Compile a traced plan for `device` into `folder`, which appears whole or not at all; where the layers' knobs are from.
 
@@ -47,7 +46,7 @@ def build(
         raise KernelError(f"{folder}: exists and is not an artifact; choose another place")
     require("tvm", "ziglang")
     original, plan = plan, rewrite(plan)
-    program = lower(plan, device, records)
+    program = lower(plan, device, best(read(path_of(device))[0], device))
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
         work, made = Path(scratch) / "work", Path(scratch) / "made"

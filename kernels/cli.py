@@ -12,6 +12,7 @@ from zoo import console
 
 from . import cli_tuning
 from .cli_tuning import Json, Model
+from .errors import KernelError
 
 Sides = Annotated[str | None, typer.Option("--input", help="Sides, HEIGHTxWIDTH, multiples of 32.")]
 
@@ -75,24 +76,22 @@ def compile_(
     from .build import build
     from .device import device as find
     from .export import trace
-    from .log import best, path_of, read
     from .verify import verify
 
     target = find(device)
     variant, folder = identify(model)
     height, width = _sides(input_) if input_ else variant.input
     network = load(model)
-    record = variant.weights if not folder else None
+    record = variant.weights
     facts = {
         "name": variant.name,
-        "weights_sha256": digest(resolve(variant, weights=folder)),
+        "weights_sha256": record.sha256 if record else digest(resolve(variant, weights=folder)),
         "status": record.status if record else "released",
     }
     out = out or Path("build") / f"{variant.name}-{device}"
     plan = trace(network, height, width)
-    records = best(read(path_of(target))[0], target)
     with console.progress("compiling") as tick:
-        sources = build(plan, target, out, facts, tick, records)
+        sources = build(plan, target, out, facts, tick)
     report = verify(out, plan, one_thread(network)) if target.runs_here else None
     size = sum(path.stat().st_size for path in out.iterdir())
     row = {
@@ -125,8 +124,6 @@ def compile_(
 
 
 def _sides(text: str) -> tuple[int, int]:
-    from .errors import KernelError
-
     height, _, width = text.partition("x")
     if not (height.isdecimal() and width.isdecimal()) or any(
         int(s) % 32 or not 32 <= int(s) <= 2048 for s in (height, width)

@@ -9,6 +9,8 @@ import typer
 
 from zoo import console
 
+from .errors import KernelError
+
 if TYPE_CHECKING:
     from .device import Device
     from .log import Record
@@ -35,7 +37,7 @@ def bench(
         most = peak(find(manifest["device"]), threads)
         whole, steps = run(artifact, threads)
     except ArtifactError as error:
-        raise _mendable(str(error)) from error
+        raise KernelError(str(error)) from error
     rows = [timing.row(most) for timing in (*steps, whole)]
     if json:
         facts = {"artifact": str(artifact), "device": manifest["device"], "threads": threads, "dtype": "f32"}
@@ -84,7 +86,7 @@ def tune(
     ours = [r for r in records if r.device == target.name and r.schedule == VERSION]
     with Worker(target) as worker, console.progress(f"tuning for {target.name}") as tick:
         run(plan.workloads, target, trials, ours, worker.measure, lambda new: append(path, new), tick, seed=seed)
-    chosen = best(read(path)[0], target)
+    chosen = best(ours, target)
     total = sum(chosen[step.workload].time for step in plan.steps if step.workload in chosen)
     row = {
         "log": str(path),
@@ -142,7 +144,7 @@ def merge(
     added = 0
     for path in logs:
         if not path.is_file():
-            raise _mendable(f"{path}: no such file")
+            raise KernelError(f"{path}: no such file")
         records, remarks = read(path)
         for remark in remarks:
             console.complain(remark)
@@ -151,12 +153,6 @@ def merge(
         present |= {record.line() for record in fresh}
         added += len(fresh)
     console.out.print(f"{out}: {added} records added", soft_wrap=True)
-
-
-def _mendable(message: str) -> Exception:
-    from .errors import KernelError
-
-    return KernelError(message)
 
 
 def _read(log: str) -> tuple[Device, list[Record], list[str]]:
@@ -168,7 +164,9 @@ def _read(log: str) -> tuple[Device, list[Record], list[str]]:
     else:
         path = Path(log)
         if not path.is_file():
-            raise _mendable(f"{log}: neither a device nor a log file; devices: {', '.join(r.name for r in records())}")
+            raise KernelError(
+                f"{log}: neither a device nor a log file; devices: {', '.join(r.name for r in records())}"
+            )
     found, remarks = read(path)
     name = found[0].device if found else log
     return device(name), found, remarks

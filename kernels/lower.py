@@ -49,7 +49,7 @@ class Program:
     workspace_bytes: int  # the most one task allocates while it runs
 
 
-def lower(plan: Plan, device: Device, records: Mapping[Workload, Record] | None = None) -> Program:
+def lower(plan: Plan, device: Device, records: Mapping[Workload, Record]) -> Program:
     """Choose knobs (the records', else the default), pack the parameters, give every tensor its place."""
     from .algorithm import ALGORITHMS
 
@@ -81,7 +81,7 @@ def lower(plan: Plan, device: Device, records: Mapping[Workload, Record] | None 
         skip = [tensor(step.skip)] if step.skip else []
         operands = (tensor(step.source), parameter(weight), parameter(bias), *skip, tensor(step.result))
         calls.append(Call(step, symbol(step.workload), operands))
-    known = {w: record for w, record in (records or {}).items() if w in plan.workloads}
+    known = {w: record for w, record in records.items() if w in plan.workloads}
     knobs = {w: known[w].knobs if w in known else default(w, device) for w in plan.workloads}
     sources = {w: known[w].source if w in known else "default" for w in plan.workloads}
     workspace = max(_workspace(w, knobs[w], device) for w in plan.workloads)

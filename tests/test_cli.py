@@ -193,6 +193,7 @@ CASES = {
     "log merge nothing.jsonl -o x.jsonl": "nothing.jsonl: no such file",
     "train --frames nothing -o x": "nothing: no pictures in rgb",
     "train --frames nothing --photos nothing -o x": "--photos and --teacher go together",
+    "compile --device host -o text.jpg/x": "text.jpg: File exists",
     "import room.jpg --variant fastdepth -o x": "unknown format",
     "import missing --variant fastdepth -o x": "missing: No such file",
     "info fastdeep": "unknown variant",

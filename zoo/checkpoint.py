@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import ZooError
+from .files import put
 from .variant import Variant, parse
 
 if TYPE_CHECKING:
@@ -48,15 +49,8 @@ def save(network: FastDepth, folder: Path, notes: dict[str, Any] | None = None) 
     variant = asdict(network.variant)
     del variant["weights"], variant["claims"]
     config = {"format": FORMAT, "variant": variant, "notes": notes or {}}
-    folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / WEIGHTS, serialise(tensors, {"format": FORMAT}))
-    _write(folder / CONFIG, (json.dumps(config, indent=2) + "\n").encode())
-
-
-def _write(path: Path, content: bytes) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(content)
-    partial.replace(path)
+    put(folder / WEIGHTS, serialise(tensors, {"format": FORMAT}))
+    put(folder / CONFIG, (json.dumps(config, indent=2) + "\n").encode())
 
 
 def config(folder: Path) -> tuple[Variant, dict[str, Any]]:

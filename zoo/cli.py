@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -36,7 +37,7 @@ def examples(*lines: str) -> str:
 def list_(json: Json = False) -> None:
     """Show the variants of the zoo."""
     if json:
-        console.show_json([_summary(v) for v in catalogue()])
+        console.show_json([asdict(v) for v in catalogue()])
         return
     table = console.table("variant", "weights", "size ", "licence", "what it is")
     for v in catalogue():
@@ -45,12 +46,6 @@ def list_(json: Json = False) -> None:
         )
         table.add_row(v.name, status, size, licence, v.summary)
     console.out.print(table)
-
-
-def _summary(v: Any) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return asdict(v)
 
 
 @app.command(epilog=examples("zoo info fastdepth_pruned", "zoo info fastdepth --json"))
@@ -65,7 +60,7 @@ def info(
     variant, _ = identify(model)
     macs, weights = count(FastDepth(variant).eval(), *variant.input)
     if json:
-        console.show_json(_summary(variant) | {"macs": macs, "conv_weights": weights})
+        console.show_json(asdict(variant) | {"macs": macs, "conv_weights": weights})
         return
     console.heading(f"{variant.name}: {variant.summary}")
     table = console.table("", "", header=False)
@@ -236,3 +231,5 @@ def main() -> None:
     except BrokenPipeError:  # the reader of our output has seen enough
         sys.stderr.close()
         sys.exit(1)
+    except OSError as error:  # a full disk, a folder one may not write to
+        fail(f"{error.filename or 'the system'}: {error.strerror or error}")

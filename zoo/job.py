@@ -156,8 +156,8 @@ def predictor(model: str, artifact: Path | None, threads: int) -> tuple[Predicto
     from .loading import identify, load
 
     torch.set_num_threads(threads)
-    variant, folder = identify(model)
-    status = variant.weights.status if variant.weights and not folder else "released"
+    variant, _ = identify(model)
+    status = variant.weights.status if variant.weights else "released"
     return Predictor(load(model), *variant.input), Runtime(variant.name, "torch"), remark(variant.name, status)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from io import BytesIO
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from .errors import ZooError
+from .files import put
 from .image import Depth, Pixels
 
 # near is light and warm, far is dark and cold; lightness falls all the way, so it also reads in grey
@@ -100,16 +100,3 @@ def write_raw(depth: Depth, picture: Path, kind: str) -> Path:
         Image.fromarray(np.clip(depth * 1000, 0, 65535).round().astype(np.uint16)).save(buffer, "PNG")
     put(path, buffer.getvalue())
     return path
-
-
-def put(path: Path, content: bytes) -> None:
-    """Write a file, whole or not at all, in a folder that is made if need be."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(content)
-        partial.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        raise ZooError(f"{path}: cannot be written ({error.strerror or error})") from error
