@@ -1,71 +1,134 @@
 import csv
+import os
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from conftest import ROOT
 from zoo import train as training
-from zoo.data import nyu
+from zoo.data import store
+from zoo.data.frames import frames
 from zoo.data.rooms import render
-from zoo.data.stream import Labelled, Taught, batch
 from zoo.errors import ZooError
-from zoo.train import Recipe, loss, train
+from zoo.evaluate import judged
+from zoo.network import FastDepth, initialise
+from zoo.optimise import Muon, orthogonal, split
+from zoo.recipe import Phase, Recipe
+from zoo.train import Trainee, loss, train
 from zoo.variant import variant
 
-RECIPE = Recipe(((32, 2, 8), (64, 2, 4)))
+RECIPE = Recipe((Phase(32, 2, 8, 4), Phase(64, 2, 4)))
+PRUNED = variant("fastdepth_pruned")
+
+
+def quiet(what, done, total):
+    pass
 
 
 @pytest.fixture(scope="module")
-def frames(tmp_path_factory):
-    """Rooms rendered small, laid out as the NYU folder: three to train on, the rest held out."""
-    folder = tmp_path_factory.mktemp("frames")
+def folder(tmp_path_factory):
+    """Rooms rendered small: three to train on, two held out."""
+    path = tmp_path_factory.mktemp("frames")
     for part in ("rgb", "depth"):
-        (folder / part).mkdir()
+        (path / part).mkdir()
     picture, depth = render(3, 48, 64)
-    for i in range(nyu.VALIDATION + 3):
-        Image.fromarray(np.roll(picture, i, 1)).save(folder / "rgb" / f"{i:05}.jpg")
-        Image.fromarray((depth * 1000).astype(np.uint16)).save(folder / "depth" / f"{i:05}.png")
-    return folder
+    for i in range(5):
+        Image.fromarray(np.roll(picture, i, 1)).save(path / "rgb" / f"{i:05}.png")
+        Image.fromarray((depth * 1000).astype(np.uint16)).save(path / "depth" / f"{i:05}.png")
+    return path
 
 
-def weights(folder):
-    return (folder / "model.safetensors").read_bytes()
+@pytest.fixture(scope="module")
+def given(folder, tmp_path_factory, pruned):
+    """(stores, held-out frames): what train takes."""
+    cache = tmp_path_factory.mktemp("cache")
+    found = frames(folder)
+    photos = sorted((folder / "rgb").iterdir())
+    stores = [
+        store.measured(found[:3], cache / "frames", quiet),
+        store.taught(photos, pruned, "pruned", cache / "photos", quiet),
+    ]
+    return stores, judged(found[3:], "published", quiet)[0]
 
 
-def test_a_run_that_was_stopped_ends_with_the_same_bits(frames, tmp_path, monkeypatch):
-    v = variant("fastdepth_pruned")
-    photos = [path for path, _ in nyu.pairs(frames)[:4]]
-    teacher = training.FastDepth(v)
-    whole = train(v, RECIPE, frames, photos, teacher, tmp_path / "whole")
+def weights(path):
+    return (path / "model.safetensors").read_bytes()
+
+
+def test_a_run_that_was_stopped_ends_with_the_same_bits(given, tmp_path, monkeypatch):
+    whole = train(PRUNED, RECIPE, *given, tmp_path / "whole")
 
     monkeypatch.setattr(training, "SAVE_SECONDS", -1)  # save at every step
     calls, real = [], training.batch
 
-    def dies_at_the_fourth(*given):
+    def dies_at_the_fourth(*arguments):
         calls.append(1)
         if len(calls) == 4:
             raise KeyboardInterrupt
-        return real(*given)
+        return real(*arguments)
 
     monkeypatch.setattr(training, "batch", dies_at_the_fourth)
     with pytest.raises(KeyboardInterrupt):
-        train(v, RECIPE, frames, photos, teacher, tmp_path / "stopped")
-    assert train(v, RECIPE, frames, photos, teacher, tmp_path / "stopped") == whole
+        train(PRUNED, RECIPE, *given, tmp_path / "stopped")
+    assert train(PRUNED, RECIPE, *given, tmp_path / "stopped") == whole
     assert weights(tmp_path / "stopped") == weights(tmp_path / "whole")
     rows = list(csv.DictReader((tmp_path / "stopped" / "log.csv").read_text().splitlines()))
     assert [int(row["steps"]) for row in rows] == [1, 2, 3, 4, 5, 6]
 
 
-def test_a_finished_run_is_left_alone_and_another_one_refused(frames, tmp_path):
-    v = variant("fastdepth_pruned")
-    recipe = Recipe(((32, 2, 4),))
-    train(v, recipe, frames, [], None, tmp_path)
+@pytest.mark.slow
+def test_a_run_that_was_killed_ends_with_the_same_bits(folder, tmp_path):
+    (tmp_path / "recipe.toml").write_text("phases = [{ side = 32, batch = 2, samples = 60, stages = 4 }]\n")
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    program = "from zoo import train; train.SAVE_SECONDS = 0.5; from zoo.cli import main; main()"
+
+    def start(out):
+        line = f"train --frames {folder} --hold-out 2 --config {tmp_path / 'recipe.toml'} -o {out}"
+        return subprocess.Popen([sys.executable, "-c", program, *line.split()], env=environment, stdout=subprocess.PIPE)
+
+    assert start(tmp_path / "whole").wait() == 0
+    stopped = start(tmp_path / "stopped")
+    while not (tmp_path / "stopped" / "state.pt").exists():
+        time.sleep(0.02)
+    os.kill(stopped.pid, signal.SIGKILL)
+    assert stopped.wait() == -signal.SIGKILL
+    assert start(tmp_path / "stopped").wait() == 0
+    assert weights(tmp_path / "stopped") == weights(tmp_path / "whole")
+
+
+def test_a_finished_run_is_left_alone_and_another_one_refused(given, tmp_path):
+    recipe = Recipe((Phase(32, 2, 4),))
+    train(PRUNED, recipe, *given, tmp_path)
     before = weights(tmp_path)
-    train(v, recipe, frames, [], None, tmp_path)
+    train(PRUNED, recipe, *given, tmp_path)
     assert weights(tmp_path) == before
     with pytest.raises(ZooError, match=r"state\.pt: belongs to another run"):
-        train(v, Recipe(((32, 2, 4),), seed=1), frames, [], None, tmp_path)
+        train(PRUNED, Recipe((Phase(32, 2, 4),), seed=1), *given, tmp_path)
+
+
+def test_a_run_may_begin_with_the_weights_of_another(given, tmp_path, pruned):
+    train(PRUNED, Recipe((Phase(32, 2, 2),), rate=0.0, matrix_rate=0.0), *given, tmp_path, start=pruned)
+    run = training.Run(PRUNED, Recipe((Phase(32, 2, 2),), rate=0.0, matrix_rate=0.0), None, tmp_path)
+    kept = run.trainee.network.state_dict()
+    assert all(torch.equal(kept[key], value) for key, value in pruned.state_dict().items() if "weight" in key)
+
+
+def test_the_trainee_s_last_map_is_the_network_s(pruned):
+    """Theorem: head(double(x)) = double(head(x)), so the trainee may leave the last doubling out."""
+    images = torch.rand(2, 3, 64, 96)
+    trainee = Trainee(FastDepth(PRUNED)).eval()
+    trainee.network.load_state_dict(pruned.state_dict())
+    with torch.no_grad():
+        expected = pruned(images)
+        assert trainee(images, 5).shape == (2, 1, 32, 48)
+        assert torch.allclose(trainee.view(5)(images), expected, atol=1e-5)
+        assert [trainee(images, stages).shape[-1] for stages in (1, 2, 3, 4)] == [3, 6, 12, 24]
 
 
 def test_the_loss_is_zero_for_the_truth_and_ignores_unknown_pixels():
@@ -77,49 +140,68 @@ def test_the_loss_is_zero_for_the_truth_and_ignores_unknown_pixels():
     assert loss(depth + 0.1, depth).item() > 0.1
 
 
-def test_batches_are_what_they_should_be(frames, pruned):
-    pairs = nyu.pairs(frames)
-    sources = [Labelled(pairs[:3]), Taught([path for path, _ in pairs[:3]], pruned)]
-    rng = torch.Generator().manual_seed(0)
-    images, depths = batch(sources, 6, 64, rng)
-    assert images.shape == (6, 3, 64, 64)
-    assert depths.shape == (6, 1, 64, 64)
-    assert images.min() >= 0
-    assert images.max() <= 1
-    again, _ = batch(sources, 6, 64, torch.Generator().manual_seed(0))
-    assert torch.equal(images, again)
+@pytest.mark.parametrize("shape", [(24, 24), (16, 56), (56, 16)])
+def test_orthogonal_brings_singular_values_to_about_one(shape):
+    torch.manual_seed(0)
+    values = torch.linalg.svdvals(orthogonal(torch.randn(shape)))
+    assert values.min() > 0.3
+    assert values.max() < 1.4
 
 
-def test_a_closer_look_divides_the_depth(frames):
-    source = Labelled(nyu.pairs(frames)[:1])
-    source.depths[:] = 3.0
-    _, depths = batch([source], 64, 32, torch.Generator().manual_seed(0))
-    scales = 3.0 / depths[:, 0, 0, 0]
-    assert 1 <= scales.min() < 1.1
-    assert 1.4 < scales.max() <= 1.5
+def test_muon_takes_the_matrices_and_moves_each_by_its_rate():
+    network = FastDepth(PRUNED)
+    initialise(network, torch.Generator().manual_seed(0))
+    matrices, rest = split(network)
+    assert len(matrices) == 13 + 5  # the head has one row only
+    assert len(matrices) + len(rest) == len(list(network.parameters()))
+    weight = torch.nn.Parameter(torch.randn(32, 16, 1, 1))
+    before = weight.detach().clone()
+    weight.grad = torch.randn_like(weight)
+    Muon([weight], 0.1, decay=0.0).step()
+    moved = torch.linalg.svdvals((before - weight.detach()).flatten(1))
+    assert 0.3 * 0.1 * 2**0.5 < moved.min() <= moved.max() < 1.4 * 0.1 * 2**0.5
 
 
-@pytest.mark.parametrize("text", ["", "phases = 3", "phases = [[100, 2, 2]]", "phases = [[32, 2, 2]]\ncolour = 1", "["])
+def test_a_run_learns(given, tmp_path):
+    """Sixty steps on three pictures: the loss must fall a good deal."""
+    recipe = Recipe((Phase(64, 4, 240, 4),), rate=0.05, jitter=0.2)
+    train(PRUNED, recipe, *given, tmp_path)
+    run = training.Run(PRUNED, recipe, None, tmp_path / "fresh")
+    images, depths = training.batch([(given[0][0], 8)], 64, 4, 0.0, torch.Generator().manual_seed(1))
+    trained = training.Run(PRUNED, recipe, None, tmp_path)
+    with torch.no_grad():
+        for r in (run, trained):
+            r.trainee.train()
+        assert loss(trained.trainee(images, 4), depths) < 0.6 * loss(run.trainee(images, 4), depths)
+
+
+def test_the_rate_warms_up_and_falls_by_pixels():
+    steps = list(Recipe((Phase(32, 4, 400), Phase(64, 4, 400))).steps())
+    rates = [rate for _, rate in steps]
+    assert len(steps) == 200
+    assert rates[0] < 0.05
+    assert max(rates) <= 1.002
+    assert rates[-1] < 0.01
+    assert rates[100] > 0.85  # the second phase has four fifths of the pixels, and of the cosine
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "phases = 3",
+        "phases = [{ side = 100, batch = 2, samples = 2 }]",
+        "phases = [{ side = 32, batch = 2, samples = 2, stages = 6 }]",
+        "phases = [{ side = 32, batch = 2, samples = 2 }]\ncolour = 1",
+        "[",
+    ],
+)
 def test_a_recipe_that_makes_no_sense_is_named(tmp_path, text):
     (tmp_path / "recipe.toml").write_text(text)
     with pytest.raises(ZooError, match=r"recipe\.toml: "):
         Recipe.read(tmp_path / "recipe.toml")
 
 
-def test_a_folder_without_frames_is_named(tmp_path):
-    with pytest.raises(ZooError, match="no pictures in rgb"):
-        nyu.pairs(tmp_path)
-    (tmp_path / "rgb").mkdir()
-    (tmp_path / "rgb" / "00001.jpg").touch()
-    with pytest.raises(ZooError, match=r"00001\.png: no such file \(1 of 1"):
-        nyu.pairs(tmp_path)
-
-
-def test_rooms_are_the_same_for_the_same_seed_and_their_depth_is_exact():
-    picture, depth = render(5, 60, 80)
-    again, _ = render(5, 60, 80)
-    assert np.array_equal(picture, again)
-    assert not np.array_equal(picture, render(6, 60, 80)[0])
-    large = render(5, 180, 240)[1][1::3, 1::3]  # the same rays, three times as dense
-    assert np.allclose(depth, large, rtol=1e-4)
-    assert 0.2 < depth.min() < depth.max() < 8
+@pytest.mark.parametrize("path", sorted((ROOT / "zoo" / "recipes").glob("*.toml")), ids=lambda p: p.stem)
+def test_every_recipe_reads(path):
+    assert Recipe.read(path).phases

@@ -9,7 +9,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from . import console
+from . import cli_training, console
 from .errors import ZooError
 from .kernels import cli as kernels_cli
 from .kernels.errors import KernelError
@@ -163,56 +163,7 @@ def import_(
         console.out.print(f"{out}: {variant} from {file.name}; try: zoo predict photo.jpg -m {out}", soft_wrap=True)
 
 
-@app.command(
-    epilog=examples(
-        "zoo train -m fastdepth_pruned --frames nyu_train/ -o runs/pruned",
-        "zoo train -m fastdepth --frames nyu_train/ --photos photos/ --teacher teacher/ -o runs/unpruned",
-    )
-)
-def train(
-    frames: Annotated[Path, typer.Option(help="Folder with rgb/<index>.jpg and depth/<index>.png in millimetres.")],
-    out: Annotated[
-        Path, typer.Option("-o", "--out", help="Checkpoint folder to write; a stopped run goes on from it.")
-    ],
-    model: Annotated[str, typer.Option("-m", "--model", help="The variant to train.")] = "fastdepth_pruned",
-    photos: Annotated[
-        Path | None, typer.Option(help="Folder of photos without depth, at any depth of folders.")
-    ] = None,
-    teacher: Annotated[
-        Path | None, typer.Option(help="Checkpoint folder of the network that labels the photos.")
-    ] = None,
-    config: Annotated[Path | None, typer.Option(help="Recipe; default zoo/recipes/MODEL.toml.")] = None,
-    threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads to use.")] = 2,
-    json: Json = False,
-) -> None:
-    """Train a variant from scratch on frames with depth, and on photos that another network labels."""
-    import torch
-
-    from .job import PICTURES
-    from .loading import load
-    from .train import Recipe
-    from .train import train as run
-    from .variant import FOLDER
-    from .variant import variant as find
-
-    if (photos is None) != (teacher is None):
-        raise ZooError("--photos and --teacher go together: the teacher labels the photos")
-    torch.set_num_threads(threads)
-    which = find(model)
-    recipe = Recipe.read(config or FOLDER.parent / "recipes" / f"{which.name}.toml")
-    found = sorted(path for path in photos.rglob("*") if path.suffix.lower() in PICTURES) if photos else []
-    with console.progress(f"training {which.name}") as tick:
-        scores = run(which, recipe, frames, found, load(str(teacher)) if teacher else None, out, tick)
-    if json:
-        console.show_json({"folder": str(out), "validation": scores})
-        return
-    console.heading(f"{out}: {which.name}, held-out frames, published recipe, mask 0 < depth < 9.9 m")
-    table = console.table("metric", "value ")
-    for name, value in scores.items():
-        table.add_row(name, f"{value:.3f}")
-    console.out.print(table)
-
-
+cli_training.register(app, examples)
 kernels_cli.register(app, examples)
 
 

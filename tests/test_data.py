@@ -1,0 +1,197 @@
+import h5py
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from zoo.data import store
+from zoo.data.frames import frames
+from zoo.data.rooms import render
+from zoo.data.stream import batch, shares
+from zoo.errors import ZooError
+
+HEIGHT, WIDTH = 48, 64
+PICTURE, DEPTH = render(3, HEIGHT, WIDTH)
+
+
+def quiet(what, done, total):
+    pass
+
+
+def folder(path, count=4):
+    for part in ("rgb", "depth"):
+        (path / part).mkdir(parents=True)
+    for i in range(count):
+        Image.fromarray(np.roll(PICTURE, i, 1)).save(path / "rgb" / f"{i}.png")
+        Image.fromarray((DEPTH * 1000).round().astype(np.uint16)).save(path / "depth" / f"{i}.png")
+    return path
+
+
+def as_h5(path):
+    for scene in ("bath", "kitchen"):
+        (path / scene).mkdir(parents=True)
+        with h5py.File(path / scene / "00001.h5", "w") as file:
+            file["rgb"], file["depth"] = PICTURE.transpose(2, 0, 1), DEPTH
+    return path
+
+
+def as_mat(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with h5py.File(path, "w") as file:  # MATLAB's axes come out reversed
+        file["images"], file["depths"] = np.stack([PICTURE.T] * 2), np.stack([DEPTH.T] * 2)
+    return path
+
+
+@pytest.mark.parametrize(
+    "make", [folder, as_h5, lambda path: as_mat(path / "labelled.mat")], ids=["pairs", "h5", "mat"]
+)
+def test_every_layout_gives_the_same_pictures_and_metres(tmp_path, make):
+    found = frames(make(tmp_path / "data"))
+    assert len(found) >= 2
+    picture, depth = found[0].load()
+    assert np.array_equal(picture, PICTURE)
+    assert depth.dtype == np.float32
+    assert np.abs(depth - DEPTH).max() <= 0.0005 + 1e-6
+
+
+def test_the_scale_is_units_to_the_metre(tmp_path):
+    _, depth = frames(folder(tmp_path), scale=500)[0].load()
+    assert np.allclose(depth, 2 * DEPTH, atol=0.002)
+
+
+def spoil_pair(path):
+    (path / "depth" / "0.png").unlink()
+
+
+def spoil_size(path):
+    Image.fromarray(np.ones((5, 5), np.uint16)).save(path / "depth" / "0.png")
+
+
+def spoil_picture(path):
+    file = path / "rgb" / "0.png"
+    file.write_bytes(file.read_bytes()[:-200])
+
+
+def spoil_depth_file(path):
+    file = path / "depth" / "0.png"
+    file.write_bytes(file.read_bytes()[:60])
+
+
+def spoil_zero(path):
+    Image.fromarray(np.zeros((HEIGHT, WIDTH), np.uint16)).save(path / "depth" / "0.png")
+
+
+def spoil_bits(path):
+    Image.fromarray(PICTURE).save(path / "depth" / "0.png")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (spoil_pair, r"depth/0\.png: no such file, so 0\.png has no depth"),
+        (spoil_size, r"0\.png: picture \(48, 64\) and depth \(5, 5\) differ"),
+        (spoil_picture, r"rgb/0\.png: damaged picture"),
+        (spoil_depth_file, r"depth/0\.png: damaged picture"),
+        (spoil_zero, r"depth/0\.png: its depth is 0 everywhere"),
+        (spoil_bits, r"depth/0\.png: expected one channel of 16 bits"),
+    ],
+)
+def test_a_bad_frame_is_left_out_and_named(tmp_path, spoil, reason):
+    data = folder(tmp_path / "data")
+    spoil(data)
+    with pytest.raises(ZooError, match=reason):
+        frames(data)[0].load()
+    made = store.measured(frames(data), tmp_path / "store", quiet)
+    assert len(made.images) == 3
+    assert len(made.skipped) == 1
+
+
+@pytest.mark.parametrize("name", ["x.h5", "x.mat"])
+def test_a_file_that_is_not_hdf5_is_named(tmp_path, name):
+    (tmp_path / name).write_text("no")
+    with pytest.raises(ZooError, match=rf"{name}: not a file with"):
+        frames(tmp_path / name if name.endswith("mat") else tmp_path)[0].load()
+
+
+def test_a_folder_without_frames_is_named(tmp_path):
+    with pytest.raises(ZooError, match="no frames; expected rgb/ and depth/"):
+        frames(tmp_path)
+
+
+def test_a_store_is_made_once_and_again_for_other_sources(tmp_path, pruned):
+    photos = [tmp_path / "data" / "rgb" / f"{i}.png" for i in range(4)]
+    folder(tmp_path / "data")
+    photos.append(tmp_path / "data" / "none.png")
+    calls = []
+
+    def count(*given):
+        calls.append(given)
+
+    first = store.taught(photos, pruned, "a", tmp_path / "store", count)
+    assert (len(first.images), first.skipped) == (4, (f"{photos[-1]}: no such file",))
+    assert torch.isfinite(first.depths.float()).all()
+    made = len(calls)
+    again = store.taught(photos, pruned, "a", tmp_path / "store", count)
+    assert len(calls) == made
+    assert torch.equal(first.images, again.images)
+    store.taught(photos, pruned, "b", tmp_path / "store", count)
+    assert len(calls) > made
+
+
+def test_a_store_that_was_not_finished_is_made_again(tmp_path):
+    data = frames(folder(tmp_path / "data"))
+
+    def dies(what, done, total):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        store.measured(data, tmp_path / "store", dies)
+    made = store.measured(data, tmp_path / "store", quiet)
+    assert len(made.images) == 4
+    assert made.depths[-1].max() > 0
+
+
+def test_nothing_but_bad_files_is_an_error(tmp_path):
+    data = folder(tmp_path / "data", 1)
+    spoil_zero(data)
+    with pytest.raises(ZooError, match=r"nothing to train on; 1 files were bad, the first: .*0 everywhere"):
+        store.measured(frames(data), tmp_path / "store", quiet)
+
+
+def test_rendered_rooms_are_a_store_too(tmp_path):
+    made = store.rendered(2, tmp_path, quiet)
+    assert made.images.shape == (2, 3, *store.FRAME)
+    assert made.depths.float().min() > 0.2
+
+
+def test_batches_are_what_they_should_be(tmp_path):
+    made = store.measured(frames(folder(tmp_path / "data")), tmp_path / "store", quiet)
+    images, depths = batch([(made, 6)], 64, 4, 1.0, torch.Generator().manual_seed(0))
+    assert images.shape == (6, 3, 64, 64)
+    assert depths.shape == (6, 1, 16, 16)
+    assert images.min() >= 0
+    assert images.max() <= 1
+    again, _ = batch([(made, 6)], 64, 4, 1.0, torch.Generator().manual_seed(0))
+    assert torch.equal(images, again)
+    assert shares([made, made, made], (0.45, 0.55, 0.1), 16) == [(made, 7), (made, 8), (made, 1)]
+
+
+@pytest.mark.parametrize(("side", "low", "high"), [(224, 1.0, 1.5), (160, 0.845, 1.268)])
+def test_depth_goes_with_apparent_size(side, low, high):
+    """A pixel shows the same angle, times the scale, at every side: 3 m must read 3 / scale."""
+    flat = store.Store(torch.zeros(1, 3, 24, 32, dtype=torch.uint8), torch.full((1, 1, 24, 32), 3.0).half(), 1.0, ())
+    _, depths = batch([(flat, 64)], side, 2, 1.0, torch.Generator().manual_seed(0))
+    scales = 3.0 / depths[:, 0, 0, 0]
+    assert low <= scales.min() < low * 1.05
+    assert high * 0.95 < scales.max() <= high * 1.001
+
+
+def test_rooms_are_the_same_for_the_same_seed_and_their_depth_is_exact():
+    picture, depth = render(5, 60, 80)
+    again, _ = render(5, 60, 80)
+    assert np.array_equal(picture, again)
+    assert not np.array_equal(picture, render(6, 60, 80)[0])
+    large = render(5, 180, 240)[1][1::3, 1::3]  # the same rays, three times as dense
+    assert np.allclose(depth, large, rtol=1e-4)
+    assert 0.2 < depth.min() < depth.max() < 8

@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from zoo import convert, gallery
+from zoo.data.frames import Frame, frames
+from zoo.errors import ZooError
+from zoo.evaluate import evaluate, judge, judged
+from zoo.variant import variant
+
+
+def quiet(what, done, total):
+    pass
+
+
+def frame(depth, name="f"):
+    picture = np.random.default_rng(0).integers(0, 255, (*depth.shape, 3)).astype(np.uint8)
+    return Frame(name, lambda: (picture, depth.astype(np.float32)))
+
+
+@pytest.mark.parametrize(("recipe", "shape"), [("published", (224, 224)), ("whole", (480, 640))])
+def test_a_network_that_knows_the_answer_is_perfect_and_one_off_by_half_is_not(recipe, shape):
+    ready, _ = judged([frame(np.full((480, 640), 2.0))], recipe, quiet)
+    assert ready[0].depth.shape == shape
+    perfect, _ = evaluate(lambda x: torch.full((1, 1, *x.shape[2:]), 2.0), ready)
+    assert perfect["delta1"] == 1
+    assert perfect["rmse_m"] == 0
+    off, _ = evaluate(lambda x: torch.full((1, 1, *x.shape[2:]), 3.0), ready)
+    assert off["delta1"] == 0
+    assert off["abs_rel"] == pytest.approx(0.5)
+    assert off["delta1_scaled"] == 1
+
+
+def test_the_mask_leaves_out_what_is_unknown_or_far():
+    depth = np.full((480, 640), 2.0)
+    depth[:100] = 0
+    depth[300:] = 9.95
+    assert judge(frame(depth), "whole").mask.sum() == 200 * 640
+
+
+def test_frames_that_cannot_be_judged_are_named():
+    good, bad = frame(np.full((48, 64), 2.0)), frame(np.full((48, 64), 30.0), "far")
+    ready, skipped = judged([good, bad], "published", quiet)
+    assert len(ready) == 1
+    assert skipped == ["far: no depth between 0 and 9.9 m to judge by"]
+    with pytest.raises(ZooError, match="no frame can be judged; the first: far"):
+        judged([bad], "published", quiet)
+
+
+def test_the_worst_come_first(tmp_path):
+    ready, _ = judged([frame(np.full((48, 64), float(d)), f"{d}.png") for d in (1, 2, 3)], "published", quiet)
+
+    def two(x):
+        return torch.full((1, 1, *x.shape[2:]), 2.0)
+
+    _, rows = evaluate(two, ready)
+    gallery.worst(two, ready, rows, tmp_path / "worst.png")
+    with Image.open(tmp_path / "worst.png") as made:
+        assert made.width == 3 * 224 + 4 * 8
+    with pytest.raises(ZooError, match="cannot write this kind"):
+        gallery.worst(two, ready, rows, tmp_path / "worst.gif")
+
+
+def test_the_authors_network_measures_what_others_measured(data):
+    """Independent numbers for the imported teacher, mask 0 < depth < 9.9 m: 0.936 on the last 80 frames."""
+    file = data / "original" / "fast_depth_224.tflite"
+    teacher = convert.fill(variant("fastdepth_pruned"), convert.read(file), file).eval()
+    ready, _ = judged(frames(data / "nyu_train")[-80:], "published", quiet)
+    scores, _ = evaluate(teacher, ready)
+    assert scores["delta1"] == pytest.approx(0.936, abs=0.003)
+
+
+@pytest.mark.slow
+def test_the_authors_network_measures_what_others_measured_on_all_frames(data):
+    file = data / "original" / "fast_depth_224.tflite"
+    teacher = convert.fill(variant("fastdepth_pruned"), convert.read(file), file).eval()
+    ready, _ = judged(frames(data / "nyu_train"), "published", quiet)
+    scores, _ = evaluate(teacher, ready)
+    assert scores["delta1"] == pytest.approx(0.921, abs=0.003)
+    assert scores["rmse_m"] == pytest.approx(0.418, abs=0.003)
+    assert scores["abs_rel"] == pytest.approx(0.090, abs=0.003)

@@ -1,0 +1,157 @@
+"""The commands around weights: train, eval. They import what they need when they run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import console
+from .errors import ZooError
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for scripts.")]
+Data = Annotated[
+    Path, typer.Option(help="Folder with rgb/ and depth/ (16-bit PNG), folder of .h5 files, or .mat file.")
+]
+Scale = Annotated[float, typer.Option(min=1e-6, help="Units of depth/ to the metre.")]
+
+
+def train(
+    frames: Data,
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="Checkpoint folder to write; a stopped run goes on from it.")
+    ],
+    model: Annotated[str, typer.Option("-m", "--model", help="The variant to train.")] = "fastdepth_pruned",
+    scale: Scale = 1000,
+    hold_out: Annotated[
+        int, typer.Option(min=1, help="Frames, the last by name, to validate on and not train on.")
+    ] = 80,
+    photos: Annotated[
+        Path | None, typer.Option(help="Folder of photos without depth, at any depth of folders.")
+    ] = None,
+    teacher: Annotated[
+        Path | None, typer.Option(help="Checkpoint folder of the network that labels the photos.")
+    ] = None,
+    rooms: Annotated[int, typer.Option(min=0, help="Rendered rooms with exact depth to mix in.")] = 0,
+    start: Annotated[str | None, typer.Option("--from", help="Variant or checkpoint folder to begin with.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Recipe; default zoo/recipes/MODEL.toml.")] = None,
+    cache: Annotated[Path | None, typer.Option(help="Folder for the data made ready; default OUT/data.")] = None,
+    threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads to use.")] = 2,
+    json: Json = False,
+) -> None:
+    """Train a variant on frames with depth, on photos that another network labels, on rendered rooms."""
+    import torch
+
+    from . import checkpoint
+    from .data import store
+    from .data.frames import frames as read
+    from .evaluate import judged
+    from .job import PICTURES
+    from .loading import load
+    from .recipe import Recipe
+    from .train import train as run
+    from .variant import FOLDER
+    from .variant import variant as find
+
+    if (photos is None) != (teacher is None):
+        raise ZooError("--photos and --teacher go together: the teacher labels the photos")
+    torch.set_num_threads(threads)
+    which = find(model)
+    recipe = Recipe.read(config or FOLDER.parent / "recipes" / f"{which.name}.toml")
+    found = read(frames, scale)
+    if len(found) <= hold_out:
+        raise ZooError(f"{frames}: {len(found)} frames; more than {hold_out} are needed, as those are held out")
+    folder = cache or out / "data"
+    with console.progress(f"training {which.name}") as tick:
+        exam, skipped = judged(found[-hold_out:], "published", tick)
+        stores = [store.measured(found[:-hold_out], folder / "frames", tick)]
+        if photos and teacher:
+            paths = sorted(path for path in photos.rglob("*") if path.suffix.lower() in PICTURES)
+            name = checkpoint.digest(teacher / checkpoint.WEIGHTS)
+            stores.append(store.taught(paths, load(str(teacher)), name, folder / "photos", tick))
+        if rooms:
+            stores.append(store.rendered(rooms, folder / "rooms", tick))
+        report([*skipped, *(reason for made in stores for reason in made.skipped)])
+        scores = run(which, recipe, stores, exam, out, load(start) if start else None, tick)
+    show(f"{out}: {which.name}", "published", len(exam), scores, json, {"folder": str(out)})
+
+
+def evaluate(
+    frames: Data,
+    model: Annotated[str, typer.Option("-m", "--model", help="A variant or a checkpoint folder.")] = "fastdepth_pruned",
+    recipe: Annotated[
+        str, typer.Option(help="published: centre crop, nearest. whole: the whole picture, at its own size.")
+    ] = "published",
+    scale: Scale = 1000,
+    last: Annotated[int | None, typer.Option(min=1, help="Only the last so many frames by name.")] = None,
+    worst: Annotated[Path | None, typer.Option(help="Picture to write: the frames it does worst on.")] = None,
+    threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads to use.")] = 2,
+    json: Json = False,
+) -> None:
+    """Measure a network against measured depth."""
+    import torch
+
+    from . import gallery
+    from .data.frames import frames as read
+    from .evaluate import RECIPES, evaluate, judged
+    from .loading import load
+
+    if recipe not in RECIPES:
+        raise ZooError(f"no recipe {recipe!r}; there are {' and '.join(RECIPES)}")
+    torch.set_num_threads(threads)
+    network = load(model)
+    found = read(frames, scale)
+    with console.progress(f"judging {model}") as tick:
+        exam, skipped = judged(found[-last:] if last else found, recipe, tick)
+        report(skipped)
+        scores, rows = evaluate(network, exam, tick)
+    if worst:
+        gallery.worst(network, exam, rows, worst)
+    extra = {"model": model, "frames": [{"name": f.name} | row for f, row in zip(exam, rows, strict=True)]}
+    show(f"{model} on {frames}", recipe, len(exam), scores, json, extra)
+    if worst and not json:
+        console.out.print(f"the worst of them: {worst}", soft_wrap=True)
+
+
+def report(skipped: list[str]) -> None:
+    """Name the files that were left out: the first few, and how many in all."""
+    for reason in skipped[:3]:
+        console.say(f"[yellow]left out:[/yellow] {reason}")
+    if len(skipped) > 3:
+        console.say(f"[yellow]left out:[/yellow] {len(skipped)} files in all")
+
+
+def show(
+    title: str, recipe: str, frames: int, scores: dict[str, float], json: bool, extra: Mapping[str, object]
+) -> None:
+    """Metrics as a table, or as JSON with their conditions."""
+    from .evaluate import FARTHEST_M
+
+    mask = f"0 < depth < {FARTHEST_M} m"
+    if json:
+        console.show_json({"recipe": recipe, "mask": mask, "count": frames, "metrics": scores, **extra})
+        return
+    console.heading(f"{title}: mean over {frames} frames, {recipe} recipe, mask {mask}")
+    table = console.table("metric", "value ")
+    for name, value in scores.items():
+        table.add_row(name, f"{value:.3f}")
+    console.out.print(table)
+
+
+def register(app: typer.Typer, examples: Callable[..., str]) -> None:
+    """Add the commands to the command line."""
+    app.command(
+        epilog=examples(
+            "zoo train -m fastdepth_pruned --frames nyu_train/ -o runs/pruned",
+            "zoo train -m fastdepth --frames nyu_train/ --photos photos/ --teacher teacher/ -o runs/unpruned",
+        )
+    )(train)
+    app.command(
+        "eval",
+        epilog=examples(
+            "zoo eval -m fastdepth_pruned --frames nyu_train/ --last 80",
+            "zoo eval -m runs/pruned --frames nyu_train/ --recipe whole --worst worst.png --json",
+        ),
+    )(evaluate)

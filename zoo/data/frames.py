@@ -1,0 +1,105 @@
+"""Pictures with measured depth, in the layouts they come in. Each frame is loaded when asked for, and checked then.
+
+folder    rgb/<name>.jpg|png with depth/<name>.png, 16 bit, `scale` units to the metre
+.h5       a folder tree of files with `rgb` (3, H, W) uint8 and `depth` (H, W) metres: FastDepth's preprocessed NYU
+.mat      the labelled NYU Depth v2 (Silberman et al. 2012): `images` (N, 3, W, H) and `depths` (N, W, H) as HDF5 keeps them
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ..errors import ZooError
+from ..image import Depth, Pixels, read
+
+PICTURES = (".jpg", ".jpeg", ".png")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture and its depth, 0 where unknown. `load` raises ZooError that names the file and what is wrong."""
+
+    name: str
+    load: Callable[[], tuple[Pixels, Depth]]
+
+
+def frames(path: Path, scale: float = 1000) -> list[Frame]:
+    """The frames under a path in order of their names. Raises ZooError if there are none."""
+    if path.suffix == ".mat":
+        return _mat(path)
+    if (path / "rgb").is_dir():
+        found = _pairs(path, scale)
+    else:
+        found = [Frame(str(file), partial(_h5, file)) for file in sorted(path.rglob("*.h5"))]
+    if not found:
+        raise ZooError(f"{path}: no frames; expected rgb/ and depth/ in it, .h5 files below it, or a .mat file")
+    return found
+
+
+def _pairs(folder: Path, scale: float) -> list[Frame]:
+    pictures = sorted(file for file in (folder / "rgb").iterdir() if file.suffix.lower() in PICTURES)
+    return [
+        Frame(str(picture), partial(_pair, picture, folder / "depth" / f"{picture.stem}.png", scale))
+        for picture in pictures
+    ]
+
+
+def _pair(picture: Path, depth: Path, scale: float) -> tuple[Pixels, Depth]:
+    pixels = read(picture)
+    try:
+        with Image.open(depth) as file:
+            values = np.asarray(file)
+    except FileNotFoundError as error:
+        raise ZooError(f"{depth}: no such file, so {picture.name} has no depth") from error
+    except Exception as error:  # on damaged files Pillow's decoders raise whatever their parsing trips over
+        raise ZooError(f"{depth}: damaged picture ({error})") from error
+    if values.ndim != 2 or values.dtype == np.uint8:
+        raise ZooError(f"{depth}: expected one channel of 16 bits, got {values.dtype} {values.shape}")
+    return _checked(str(depth), pixels, values.astype(np.float32) / np.float32(scale))
+
+
+def _h5(path: Path) -> tuple[Pixels, Depth]:
+    with _open(path, "rgb", "depth") as (rgb, depth):
+        return _checked(str(path), np.ascontiguousarray(rgb[()].transpose(1, 2, 0)), depth[()].astype(np.float32))
+
+
+def _mat(path: Path) -> list[Frame]:
+    def load(index: int) -> tuple[Pixels, Depth]:
+        with _open(path, "images", "depths") as (images, depths):
+            pixels = np.ascontiguousarray(images[index].transpose(2, 1, 0))
+            return _checked(f"{path}[{index}]", pixels, depths[index].T.astype(np.float32))
+
+    with _open(path, "images", "depths") as (images, _):
+        return [Frame(f"{path}[{i}]", partial(load, i)) for i in range(len(images))]
+
+
+@contextmanager
+def _open(path: Path, *names: str) -> Iterator[tuple[Any, ...]]:
+    try:
+        import h5py
+    except ImportError as error:
+        raise ZooError(f"{path}: reading it needs h5py: pip install 'fastdepth-zoo[train]'") from error
+    try:
+        with h5py.File(path) as file:
+            yield tuple(file[name] for name in names)
+    except (OSError, KeyError, ValueError) as error:
+        raise ZooError(f"{path}: not a file with {' and '.join(names)} ({error})") from error
+
+
+def _checked(name: str, pixels: Pixels, depth: Depth) -> tuple[Pixels, Depth]:
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise ZooError(f"{name}: expected an RGB picture of 8 bits, got {pixels.dtype} {pixels.shape}")
+    if pixels.shape[:2] != depth.shape:
+        raise ZooError(f"{name}: picture {pixels.shape[:2]} and depth {depth.shape} differ in size")
+    depth = np.where(np.isfinite(depth), depth, np.float32(0))
+    if not (depth > 0).any():
+        raise ZooError(f"{name}: its depth is 0 everywhere")
+    return pixels, depth

@@ -1,0 +1,148 @@
+"""Training data made ready once: pictures decoded, depths beside them, as two memory-mapped arrays in a folder.
+
+A store knows what it was made from; the same sources find it again, others replace it. Bad files are left out and named.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+
+from .. import image
+from ..errors import ZooError
+from ..files import put
+from .frames import Frame
+from .rooms import render
+
+FRAME = (240, 320)  # height, width of stored frames
+PHOTO = (256, 256)
+VIEW = 224  # the side at which a teacher sees photos
+LABELLED_AT_ONCE = 32
+
+Tick = Callable[[str, int, int], None]
+Samples = Iterable[tuple[NDArray[np.uint8], NDArray[np.float16]]]
+
+
+@dataclass(frozen=True)
+class Store:
+    """Images (N, 3, h, w) uint8 and depths (N, 1, h', w') float16 metres, 0 unknown. `crop`: the share of a picture's
+    width and height that the published recipe would look at."""
+
+    images: Tensor
+    depths: Tensor
+    crop: float
+    skipped: tuple[str, ...]
+
+
+def measured(frames: Sequence[Frame], folder: Path, tick: Tick) -> Store:
+    """Frames with measured depth, thinned to 240x320 as the published recipe does: nearest neighbour."""
+
+    def thin(values: NDArray[Any]) -> NDArray[Any]:
+        made = Image.fromarray(values).resize(FRAME[::-1], Image.Resampling.NEAREST)
+        return np.asarray(made)
+
+    def samples() -> Iterable[tuple[NDArray[np.uint8], NDArray[np.float16]] | str]:
+        for i, frame in enumerate(frames):
+            tick("reading frames", i, len(frames))
+            try:
+                picture, depth = frame.load()
+                yield thin(picture).transpose(2, 0, 1), thin(depth).astype(np.float16)[None]
+            except ZooError as error:
+                yield str(error)
+
+    key = _key("measured", *(frame.name for frame in frames))
+    return _store(folder, key, len(frames), FRAME, FRAME, image.CROP[1] / image.COVER[1], samples)
+
+
+def taught(photos: Sequence[Path], teacher: nn.Module, name: str, folder: Path, tick: Tick) -> Store:
+    """Photos seen whole, with what a teacher (called `name`) predicts for them; its map is constant on 2x2 blocks."""
+    teacher = teacher.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @torch.no_grad()
+    def label(pictures: list[image.Pixels]) -> Samples:
+        views = np.stack([image.whole(picture, VIEW, VIEW) for picture in pictures])
+        depths = teacher(torch.from_numpy(views))[:, :, ::2, ::2].numpy().astype(np.float16)
+        for picture, depth in zip(pictures, depths, strict=True):
+            yield (image.whole(picture, *PHOTO) * 255).round().astype(np.uint8), depth
+
+    def samples() -> Iterable[tuple[NDArray[np.uint8], NDArray[np.float16]] | str]:
+        waiting = []
+        for i, path in enumerate(photos):
+            tick("labelling photos", i, len(photos))
+            try:
+                waiting.append(image.read(path))
+            except ZooError as error:
+                yield str(error)
+            if len(waiting) == LABELLED_AT_ONCE or i == len(photos) - 1:
+                yield from label(waiting) if waiting else ()
+                waiting = []
+
+    key = _key("taught", name, *map(str, photos))
+    return _store(folder, key, len(photos), PHOTO, (VIEW // 2, VIEW // 2), 1.0, samples)
+
+
+def rendered(count: int, folder: Path, tick: Tick) -> Store:
+    """Rooms number 0 … count - 1 of our own making, with exact depth."""
+
+    def samples() -> Iterable[tuple[NDArray[np.uint8], NDArray[np.float16]] | str]:
+        for seed in range(count):
+            tick("rendering rooms", seed, count)
+            picture, depth = render(seed, *FRAME)
+            yield picture.transpose(2, 0, 1), depth.astype(np.float16)[None]
+
+    return _store(folder, _key("rendered", str(count)), count, FRAME, FRAME, image.CROP[1] / image.COVER[1], samples)
+
+
+def _key(*parts: str) -> str:
+    return hashlib.sha256("\n".join(("1", *parts)).encode()).hexdigest()
+
+
+def _store(
+    folder: Path,
+    key: str,
+    most: int,
+    image_size: tuple[int, int],
+    depth_size: tuple[int, int],
+    crop: float,
+    samples: Callable[[], Iterable[tuple[NDArray[np.uint8], NDArray[np.float16]] | str]],
+) -> Store:
+    """The store in `folder`, made from `samples` (or the reason why one is left out) unless it is there already."""
+    record, images, depths = folder / "store.json", folder / "images.npy", folder / "depths.npy"
+    try:
+        known = json.loads(record.read_text())
+    except (OSError, ValueError):
+        known = {}
+    if known.get("key") != key:
+        folder.mkdir(parents=True, exist_ok=True)
+        record.unlink(missing_ok=True)
+        pictures = open_memmap(images, "w+", np.uint8, (most, 3, *image_size))
+        metres = open_memmap(depths, "w+", np.float16, (most, 1, *depth_size))
+        count, skipped = 0, []
+        for sample in samples():
+            if isinstance(sample, str):
+                skipped.append(sample)
+            else:
+                pictures[count], metres[count] = sample
+                count += 1
+        pictures.flush()
+        metres.flush()
+        known = {"key": key, "count": count, "skipped": skipped}
+        put(record, json.dumps(known).encode())  # last, so that a store without it was never finished
+    if not known["count"]:
+        raise ZooError(
+            f"{folder}: nothing to train on; {len(known['skipped'])} files were bad, the first: "
+            + (known["skipped"] or ["none"])[0]
+        )
+    arrays = [torch.from_numpy(np.load(path, mmap_mode="c"))[: known["count"]] for path in (images, depths)]
+    return Store(arrays[0], arrays[1], crop, tuple(known["skipped"]))

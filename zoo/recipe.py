@@ -1,0 +1,69 @@
+"""Training recipes: what a run is, apart from its data. TOML in zoo/recipes/, one per bundled checkpoint."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import ZooError
+
+WARM_UP = 0.02
+FLOOR = 0.002
+
+
+@dataclass(frozen=True)
+class Phase:
+    """`samples` images of `side` x `side` in batches of `batch`, through the decoder's first `stages` stages.
+
+    A run through fewer than all five stages ends in a head of its own, on a coarser map, and costs less.
+    """
+
+    side: int
+    batch: int
+    samples: int
+    stages: int = 5
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Phases in turn; peak rates of AdamW and (for matrices) Muon; weight decay of AdamW; how a batch is dealt out to
+    frames, photos and rooms; how far colours are varied (1: as published); seed."""
+
+    phases: tuple[Phase, ...]
+    rate: float = 3e-3
+    matrix_rate: float = 0.02
+    decay: float = 1e-2
+    shares: tuple[float, ...] = (0.45, 0.55, 0.1)
+    jitter: float = 1.0
+    seed: int = 0
+
+    @classmethod
+    def read(cls, path: Path) -> Recipe:
+        """A recipe from a TOML file with these fields. Raises ZooError for anything else."""
+        try:
+            fields = tomllib.loads(path.read_text())
+            phases = tuple(Phase(**phase) for phase in fields.pop("phases"))
+            if "shares" in fields:
+                fields["shares"] = tuple(map(float, fields["shares"]))
+            for phase in phases:
+                if phase.side % 32 or min(phase.side, phase.batch, phase.samples) < 1 or not 1 <= phase.stages <= 5:
+                    raise ZooError(f"{path}: {phase}: side a multiple of 32, batch and samples positive, stages 1 to 5")
+            return cls(phases, **fields)
+        except OSError as error:
+            raise ZooError(f"{path}: {error.strerror or error}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+            raise ZooError(f"{path}: not a recipe ({error})") from error
+
+    def steps(self) -> Iterator[tuple[Phase, float]]:
+        """(phase, share of the peak rate) per step: warm-up, then a cosine to nearly 0 over all pixels seen."""
+        total = sum(phase.samples * phase.side**2 for phase in self.phases)
+        seen = 0
+        for phase in self.phases:
+            for _ in range(phase.samples // phase.batch):
+                part = seen / total
+                warm = min(1.0, part / WARM_UP + 0.01)
+                yield phase, warm * (0.5 * (1 + math.cos(math.pi * part)) + FLOOR)
+                seen += phase.batch * phase.side**2
