@@ -1,0 +1,103 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zoo.errors import ZooError
+from zoo.network import FastDepth
+from zoo.prune.surgery import cut, importance, strongest
+from zoo.prune.widths import blocks, groups, resized
+from zoo.variant import variant
+
+FULL = variant("fastdepth")
+
+
+def test_blocks_joined_by_a_skip_are_one_group():
+    found = groups(FULL)
+    assert ("encoder.1", "decoder.4") in found
+    assert ("encoder.3", "decoder.3") in found
+    assert ("encoder.5", "decoder.2") in found
+    assert len(found) == 19 - 3
+    with pytest.raises(ZooError, match="an additive skip needs equal widths"):
+        resized(FULL, {"encoder.1": 8})
+
+
+def integers(network, generator):
+    """Small integers everywhere, so that every sum is exact and its order cannot matter."""
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, torch.nn.Conv2d):
+                module.weight.copy_(torch.randint(-1, 2, module.weight.shape, generator=generator))
+            elif isinstance(module, torch.nn.BatchNorm2d):
+                module.eps = 0.0
+                module.weight.copy_(torch.randint(0, 2, module.weight.shape, generator=generator) + 1.0)
+                module.bias.copy_(torch.randint(-1, 2, module.bias.shape, generator=generator))
+                module.running_mean.copy_(torch.randint(-1, 2, module.bias.shape, generator=generator))
+                module.running_var.fill_(1.0)
+    return network.double().eval()
+
+
+@st.composite
+def members(draw):
+    """A small member of the family, and per group which filters stay."""
+    base = resized(FULL, {b: 1 for b in blocks(FULL)})
+    widths, kept = {}, {}
+    for group in groups(FULL):
+        width = draw(st.integers(2, 6))
+        stay = draw(st.sets(st.integers(0, width - 1), min_size=1))
+        widths |= dict.fromkeys(group, width)
+        kept |= dict.fromkeys(group, torch.tensor(sorted(stay)))
+    return resized(base, widths), kept, draw(st.integers(0, 2**31))
+
+
+def mask(network, kept):
+    """Silence what `kept` leaves out: the filter, and the depthwise filter that reads it."""
+    names = list(blocks(network.variant))
+    layers = [*network.encoder, *network.decoder.values()]
+    with torch.no_grad():
+        for i, (name, layer) in enumerate(zip(names, layers, strict=True)):
+            gone = torch.ones(network.variant.encoder_widths[0] if i == 0 else layer.pointwise.conv.out_channels)
+            gone[kept[name]] = 0
+            norms = [layer.norm if i == 0 else layer.pointwise.norm]
+            if i + 1 < len(layers):
+                norms.append(layers[i + 1].depthwise.norm)
+            for norm in norms:
+                norm.weight[gone > 0] = 0
+                norm.bias[gone > 0] = 0
+
+
+@settings(max_examples=40, deadline=None)
+@given(members())
+def test_taking_silent_filters_out_changes_nothing(member):
+    v, kept, seed = member
+    generator = torch.Generator().manual_seed(seed)
+    network = integers(FastDepth(v), generator)
+    mask(network, kept)
+    smaller = resized(v, {block: len(filters) for block, filters in kept.items()})
+    made = cut(network, kept, smaller).double()
+    for module in made.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.eps = 0.0
+    image = torch.randint(0, 3, (1, 3, 64, 32), generator=generator).double()
+    with torch.no_grad():
+        assert torch.equal(network(image), made(image))
+
+
+def test_the_strongest_filters_stay_and_tied_blocks_agree(pruned):
+    smaller = resized(pruned.variant, {"encoder.0": 8, "encoder.1": 24, "decoder.4": 24})
+    with torch.no_grad():
+        pruned_copy = FastDepth(pruned.variant).eval()
+        pruned_copy.load_state_dict(pruned.state_dict())
+        pruned_copy.encoder[0].conv.weight[3] *= 100
+        pruned_copy.decoder["4"].pointwise.conv.weight[5] *= 100  # strong on one side of the skip only
+    kept = strongest(pruned_copy, smaller)
+    assert 3 in kept["encoder.0"]
+    assert 5 in kept["encoder.1"]
+    assert torch.equal(kept["encoder.1"], kept["decoder.4"])
+    assert torch.equal(importance(pruned_copy)["encoder.3"], importance(pruned_copy)["decoder.3"])
+    assert cut(pruned_copy, kept, smaller)(torch.rand(1, 3, 64, 64)).shape == (1, 1, 64, 64)
+
+
+def test_a_target_that_is_wider_is_refused(pruned):
+    with pytest.raises(ZooError, match=r"fastdepth has 32 filters in encoder\.0, fastdepth_pruned only 16"):
+        strongest(pruned, FULL)

@@ -1,0 +1,1 @@
+"""Pruning: fewer filters, the same network. Widths say how many, surgery takes them out, a search decides."""
