@@ -1,0 +1,123 @@
+"""What this project's networks do here, beside what people would pick instead; rendered with rich.
+
+    python benchmarks/compare.py                                    both networks, every runtime installed, 1 and 2 threads
+    python benchmarks/compare.py --runtimes zoo,onnxruntime --threads 1
+    python benchmarks/compare.py --json rows.jsonl                  keep the rows as JSON lines
+    python benchmarks/compare.py --against rows.jsonl               exit code 1 if something got slower beyond noise
+    python benchmarks/compare.py --show rows.jsonl                  tables from kept rows, nothing measured
+
+Peers: pip install -c constraints.txt -e '.[bench]'. A peer that is not installed is a row that says so.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks import against, measure, tables  # noqa: E402
+from benchmarks.runtimes import NAMES  # noqa: E402
+from zoo import console  # noqa: E402
+from zoo.errors import ZooError  # noqa: E402
+from zoo.kernels.errors import KernelError  # noqa: E402
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command(epilog="Example: python benchmarks/compare.py --runtimes zoo,onnxruntime,openvino-f32 --threads 1,2")
+def compare(
+    models: Annotated[str, typer.Option(help="Variants with weights, comma-separated.")] = "fastdepth_pruned,fastdepth",
+    runtimes: Annotated[str, typer.Option(help=f"Of {', '.join(NAMES)}.")] = ",".join(NAMES),
+    threads: Annotated[str, typer.Option(help="Numbers of threads, comma-separated.")] = "1,2",
+    device: Annotated[str, typer.Option(help="What to compile our kernels for (zoo devices).")] = "host",
+    json_: Annotated[Path | None, typer.Option("--json", help="File to write the rows to, as JSON lines.")] = None,
+    against_: Annotated[Path | None, typer.Option("--against", help="Rows kept earlier, to compare with.")] = None,
+    show: Annotated[Path | None, typer.Option(help="Rows kept earlier, to show instead of measuring.")] = None,
+) -> None:
+    """Compare runtimes on this machine, and show what was published and measured elsewhere."""
+    earlier = _read(against_) if against_ else []
+    if show:
+        rows = _read(show)
+    else:
+        rows = _measure(
+            _known(models.split(","), _variants(), "model"),
+            _known(runtimes.split(","), NAMES, "runtime"),
+            _counts(threads),
+            device,
+        )
+        if json_:
+            from zoo.files import put
+
+            put(json_, "".join(json.dumps(row) + "\n" for row in rows).encode())
+    tables.speed(rows)
+    tables.accuracy()
+    tables.published()
+    tables.devices()
+    if against_ and against.report(earlier, rows):
+        raise typer.Exit(1)
+
+
+def _measure(models: list[str], names: list[str], counts: list[int], device: str) -> list[measure.Row]:
+    from zoo.kernels.device import device as find
+    from zoo.kernels.peak import peak
+
+    target = find(device)
+    folder = ROOT / "build" / "compare"
+    folder.mkdir(parents=True, exist_ok=True)
+    rows: list[measure.Row] = []
+    with console.progress("comparing") as tick:
+        limits = {count: peak(target, count).gmacs for count in counts}
+        parts = len(models) * len(counts)
+        for i, (model, count) in enumerate((model, count) for model in models for count in counts):
+
+            def part(what: str, done: int, total: int, i: int = i) -> None:
+                tick(what, i * 100 + done * 100 // total, parts * 100)
+
+            rows += measure.speed(model, names, count, target.name, folder, limits[count], part)
+    return rows
+
+
+def _variants() -> list[str]:
+    from zoo.variant import catalogue
+
+    return [variant.name for variant in catalogue() if variant.weights]
+
+
+def _known(given: list[str], known: list[str] | dict[str, str], what: str) -> list[str]:
+    for name in given:
+        if name not in known:
+            raise ZooError(f"unknown {what} {name!r}; there are {', '.join(known)}")
+    return given
+
+
+def _counts(text: str) -> list[int]:
+    if not all(part.isdecimal() and 1 <= int(part) <= 64 for part in text.split(",")):
+        raise ZooError(f"--threads {text}: give numbers from 1 to 64, such as 1,2")
+    return [int(part) for part in text.split(",")]
+
+
+def _read(path: Path) -> list[measure.Row]:
+    try:
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        for row in rows:
+            if not {"model", "runtime", "threads", "status"} <= row.keys():
+                raise ValueError("a row lacks model, runtime, threads or status")
+    except OSError as error:
+        raise ZooError(f"{path}: {error.strerror or error}") from error
+    except (ValueError, AttributeError) as error:
+        raise ZooError(f"{path}: not rows that --json wrote ({error})") from error
+    return rows
+
+
+if __name__ == "__main__":
+    try:
+        app()
+    except (ZooError, KernelError) as error:
+        console.complain(str(error))
+        sys.exit(2)
