@@ -192,6 +192,7 @@ CASES = {
     "log show nothing.jsonl": "neither a device nor a log file",
     "log merge nothing.jsonl -o x.jsonl": "nothing.jsonl: no such file",
     "train --frames nothing -o x": "nothing: no frames; expected rgb/ and depth/",
+    "pull nothing": "unknown variant 'nothing'; known: ",
     "eval --frames nothing": "nothing: no frames; expected rgb/ and depth/",
     "eval --frames nothing --recipe best": "no recipe 'best'; there are published and whole",
     "train --frames nothing --photos nothing -o x": "--photos and --teacher go together",

@@ -3,6 +3,7 @@
 import zoo
 network = zoo.load("fastdepth_pruned")     # (N, 3, H, W) RGB in [0, 1] -> (N, 1, H, W) metres
 predict = zoo.Predictor(network)           # any picture -> depth of its own size
+network = zoo.FastDepth.from_pretrained("account/name")    # or a checkpoint folder
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .loading import load
     from .predict import Predictor
+    from .pretrained import FastDepth
 
-__all__ = ["Predictor", "load"]
+__all__ = ["FastDepth", "Predictor", "load"]
 
 
 def __getattr__(name: str) -> Any:  # torch takes a second to import; whoever lists variants need not wait for it
@@ -25,4 +27,8 @@ def __getattr__(name: str) -> Any:  # torch takes a second to import; whoever li
         from .predict import Predictor
 
         return Predictor
+    if name == "FastDepth":
+        from .pretrained import FastDepth
+
+        return FastDepth
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -26,7 +26,9 @@ def importance(network: FastDepth) -> dict[str, Tensor]:
     scores: dict[str, Tensor] = {}
     for block in blocks(network.variant):
         layer = _producer(network, block)
-        gain = layer.norm.weight / (layer.norm.running_var + layer.norm.eps).sqrt()
+        variance = layer.norm.running_var
+        assert variance is not None
+        gain = layer.norm.weight / (variance + layer.norm.eps).sqrt()
         norms = (layer.conv.weight.flatten(1).norm(dim=1) * gain.abs()).detach()
         scores[block] = norms / norms.mean()
     for group in groups(network.variant):
