@@ -27,6 +27,7 @@ from .source import network_c, steps
 from .workload import Workload
 
 RUNTIME = Path(__file__).parent / "runtime"
+PROGRAM = "fastdepth"
 EXPORTS = "{ global: fastdepth_*; local: *; };\n"
 Tick = Callable[[str, int, int], None]  # (what is being done, parts done, parts in all)
 
@@ -57,7 +58,7 @@ def build(
             tick(str(workload), i, total)
             compile_kernel(workload, device, program.knobs[workload], work / f"{symbol(workload)}.o")
         tick("linking", total - 1, total)
-        _link(program, model["name"], work, made / LIBRARY)
+        _link(program, model["name"], work, made)
         (made / PARAMETERS).write_bytes(program.parameters)
         for name in ("fastdepth.h", "fastdepth.py"):
             shutil.copyfile(RUNTIME / name, made / name)
@@ -82,16 +83,20 @@ def compile_kernel(workload: Workload, device: Device, knobs: dict[str, int], pa
     tvm.compile(module, target=tvm.target.Target(dict(device.target))).mod.write_to_file(str(path))
 
 
-def _link(program: Program, model: str, work: Path, library: Path) -> None:
+def _link(program: Program, model: str, work: Path, made: Path) -> None:
+    """The library, and the little program beside it that finds it by its own place."""
     generated, exports = work / "network.c", work / "exports.map"
     generated.write_text(network_c(program, model))
     exports.write_text(EXPORTS)
     sources = [str(path) for path in (generated, *RUNTIME.glob("*.c"), *work.glob("*.o"))]
-    command = [sys.executable, "-m", "ziglang", "cc", "-target", program.device.linker, "-std=c11", "-O2", "-fPIC"]
-    command += ["-D_GNU_SOURCE", "-shared", f"-I{RUNTIME}", f"-Wl,--version-script={exports}", "-pthread", "-s"]
-    done = subprocess.run([*command, *sources, "-o", str(library)], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise KernelError(f"linking for {program.device.name} failed: {done.stderr.strip()[-800:]}")
+    shared = ["-fPIC", "-shared", f"-Wl,--version-script={exports}", *sources, "-o", str(made / LIBRARY)]
+    program_c = [str(RUNTIME / "program" / "main.c"), f"-L{made}", "-lfastdepth", "-lm", "-Wl,-rpath,$ORIGIN"]
+    for words in (shared, [*program_c, "-o", str(made / PROGRAM)]):
+        command = [sys.executable, "-m", "ziglang", "cc", "-target", program.device.linker, "-std=c11", "-O2"]
+        command += ["-D_GNU_SOURCE", f"-I{RUNTIME}", "-pthread", "-s", *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise KernelError(f"linking for {program.device.name} failed: {done.stderr.strip()[-800:]}")
 
 
 def _manifest(program: Program, model: dict[str, Any], macs: int, made: Path) -> dict[str, Any]:

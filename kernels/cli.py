@@ -51,7 +51,7 @@ def devices(json: Json = False) -> None:
         console.show_json([asdict(r) | {"host": r == here, "runs_here": r.runs_here} for r in records()])
         return
     table = console.table("device", "runs here", "lanes ", "registers ", "what it is")
-    for record in records():
+    for record in sorted(records(), key=lambda r: r.board):
         name = f"{record.name} [bold](host)[/bold]" if record == here else record.name
         fits = "yes" if record.runs_here else "no"
         table.add_row(name, fits, str(record.lanes), str(record.registers), record.summary)
@@ -76,7 +76,7 @@ def compile_(
     from .build import build
     from .device import device as find
     from .export import trace
-    from .verify import verify
+    from .verify import emulate, verify
 
     target = find(device)
     variant, folder = identify(model)
@@ -92,7 +92,9 @@ def compile_(
     plan = trace(network, height, width)
     with console.progress("compiling") as tick:
         sources = build(plan, target, out, facts, tick)
-    report = verify(out, plan, one_thread(network)) if target.runs_here else None
+    eager = one_thread(network)
+    report = verify(out, plan, eager) if target.runs_here else None
+    error = report.error if report else emulate(out, target.machine, eager)
     size = sum(path.stat().st_size for path in out.iterdir())
     row = {
         "artifact": str(out),
@@ -102,7 +104,8 @@ def compile_(
         "layers": len(plan.steps),
         "knobs": sources,
         "size_bytes": size,
-        "max_abs_error_m": report.error if report else None,
+        "max_abs_error_m": error,
+        "checked": "here" if report else "emulated" if error is not None else None,
     }
     if json:
         console.show_json(row)
@@ -112,14 +115,17 @@ def compile_(
     tuned, plain = sources.get("measured", 0), sources.get("default", 0)
     table.add_row("layers", f"{len(plan.steps)}: {tuned} tuned, {plain} with default knobs")
     table.add_row("size", f"{size / 1e6:.1f} MB")
+    if error is not None:
+        where = "" if report else ", under emulation"
+        table.add_row("largest difference to eager", f"{error:.1e} m{where}")
     if report:
-        table.add_row("largest difference to eager", f"{report.error:.1e} m")
         table.add_row(
             "eager, compiled, 1 thread", f"{report.eager_ms:.1f} ms, {report.compiled_ms:.1f} ms (median of 15)"
         )
-    else:
-        table.add_row("checked", "no: this machine cannot run it")
-    table.add_row("try", f"zoo predict --artifact {out} photo.jpg")
+    elif error is None:
+        table.add_row("checked", f"no: this machine cannot run it, and has no qemu-{target.machine}-static")
+    try_it = f"zoo predict --artifact {out} photo.jpg" if report else "copy the folder; there: ./fastdepth photo.ppm"
+    table.add_row("try", try_it)
     console.out.print(table)
 
 

@@ -18,7 +18,7 @@ CPUINFO = Path("/proc/cpuinfo")
 
 @dataclass(frozen=True)
 class Device:
-    """A class of machines that can run the same library."""
+    """A class of machines that can run the same library, or one board."""
 
     name: str
     summary: str
@@ -27,8 +27,9 @@ class Device:
     linker: str  # architecture, system and oldest C library, as zig names them
     lanes: int  # float32 values of one vector register
     registers: int  # vector registers
-    requires: tuple[str, ...]  # CPU features, as __builtin_cpu_supports names them
+    requires: tuple[str, ...]  # CPU features, as the kernel's /proc/cpuinfo names them
     source: str  # where these facts were read
+    board: bool = False  # a board is chosen by name; `host` is always a class
 
     @property
     def runs_here(self) -> bool:
@@ -60,9 +61,9 @@ def device(name: str) -> Device:
 
 
 def host() -> Device:
-    """The most capable record whose machine and features are this machine's."""
+    """The most capable class whose machine and features are this machine's."""
     for record in records():
-        if record.runs_here:
+        if record.runs_here and not record.board:
             return record
     raise KernelError(f"no device record fits this machine ({platform.machine()}); see zoo devices")
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +17,7 @@ from .errors import KernelError
 from .plan import Array, Plan
 from .reference import interpret
 from .rewrite import rewrite
-from .runtime.fastdepth import FastDepth
+from .runtime.fastdepth import MANIFEST, FastDepth
 
 TOLERANCE = {"f32": 1e-4}  # metres
 RUNS = 15
@@ -38,6 +42,36 @@ def verify(folder: Path, plan: Plan, eager: Run) -> Report:
             raise KernelError(f"{folder}: {_first_divergence(compiled, plan, image)}")
         pairs = [(_milliseconds(eager, image), _milliseconds(compiled, image)) for _ in range(RUNS)]
     return Report(error, *(float(np.median(times)) for times in zip(*pairs, strict=True)))
+
+
+def emulate(folder: Path, machine: str, eager: Run) -> float | None:
+    """The same difference for an artifact of another machine, through its program under qemu; None where there is no
+    qemu. Says nothing of speed. Raises KernelError if it fails or differs."""
+    qemu, libraries = shutil.which(f"qemu-{machine}-static"), Path(f"/usr/{machine}-linux-gnu")
+    if qemu is None or not libraries.is_dir():
+        return None
+    _, height, width = json.loads((folder / MANIFEST).read_text())["input"]
+    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
+    with tempfile.TemporaryDirectory() as scratch:
+        photo, depth = Path(scratch) / "photo.ppm", Path(scratch) / "depth.pfm"
+        photo.write_bytes(b"P6 %d %d 255\n" % (width, height) + pixels.tobytes())
+        command = [qemu, "-L", libraries, folder.absolute() / "fastdepth", photo, "-o", depth]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise KernelError(f"{folder}: failed under {qemu}: {done.stderr.strip()[-300:]}")
+        found = read_pfm(depth)
+    image: Array = np.divide(pixels.transpose(2, 0, 1), 255, dtype=np.float32)
+    error = float(np.abs(np.subtract(found, eager(image))).max())
+    if not error <= TOLERANCE["f32"]:
+        raise KernelError(f"{folder}: under {qemu}, compiled and eager differ by {error:.1e} m")
+    return error
+
+
+def read_pfm(path: Path) -> Array:
+    """A portable float map of one channel: (H, W)."""
+    _, size, _, values = path.read_bytes().split(b"\n", 3)
+    width, height = map(int, size.split())
+    return np.frombuffer(values, "<f4").reshape(height, width)[::-1]
 
 
 def _milliseconds(run: Run, image: Array) -> float:

@@ -33,6 +33,19 @@ static int has(const char *name) {
     }
     return 0;
 }
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
+
+static const struct {
+    const char *name;
+    unsigned bit; /* of AT_HWCAP, as Linux counts them */
+} FEATURES[] = {{"asimd", 1}, {"atomics", 8}, {"asimdhp", 10}, {"asimddp", 20}};
+
+static int has(const char *name) {
+    for (size_t i = 0; i < sizeof FEATURES / sizeof *FEATURES; i++)
+        if (!strcmp(FEATURES[i].name, name)) return getauxval(AT_HWCAP) >> FEATURES[i].bit & 1;
+    return 0;
+}
 #else
 static int has(const char *name) { return (void)name, 1; }
 #endif
