@@ -56,7 +56,7 @@ def emulate(folder: Path, machine: str, eager: Run) -> float | None:
         photo, depth = Path(scratch) / "photo.ppm", Path(scratch) / "depth.pfm"
         photo.write_bytes(b"P6 %d %d 255\n" % (width, height) + pixels.tobytes())
         command = [qemu, "-L", libraries, folder.absolute() / "fastdepth", photo, "-o", depth]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
         if done.returncode:
             raise KernelError(f"{folder}: failed under {qemu}: {done.stderr.strip()[-300:]}")
         found = read_pfm(depth)

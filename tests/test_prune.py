@@ -1,9 +1,12 @@
+import json
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zoo.errors import ZooError
+from zoo.loading import load
 from zoo.network import FastDepth
 from zoo.prune.surgery import cut, importance, strongest
 from zoo.prune.widths import blocks, groups, resized
@@ -96,6 +99,17 @@ def test_the_strongest_filters_stay_and_tied_blocks_agree(pruned):
     assert torch.equal(kept["encoder.1"], kept["decoder.4"])
     assert torch.equal(importance(pruned_copy)["encoder.3"], importance(pruned_copy)["decoder.3"])
     assert cut(pruned_copy, kept, smaller)(torch.rand(1, 3, 64, 64)).shape == (1, 1, 64, 64)
+
+
+def test_the_command_cuts_a_checkpoint_to_another_variant(zoo, tmp_path):
+    code, out, err = zoo("prune", "--to", "fastdepth_pruned", "-o", tmp_path / "cut", "--json")
+    assert code == 0, err
+    assert json.loads(out)["macs"] == 366_393_384
+    assert load(str(tmp_path / "cut")).variant.name == "fastdepth_pruned"
+    code, _, err = zoo("prune", "-m", "fastdepth_pruned", "--to", "fastdepth", "-o", tmp_path / "wider")
+    assert code == 2
+    assert "fastdepth has 32 filters" in err
+    assert not (tmp_path / "wider").exists()
 
 
 def test_a_target_that_is_wider_is_refused(pruned):

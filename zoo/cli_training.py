@@ -1,4 +1,4 @@
-"""The commands around weights: train, eval. They import what they need when they run."""
+"""The commands around weights: train, prune, eval. They import what they need when they run."""
 
 from __future__ import annotations
 
@@ -115,6 +115,33 @@ def evaluate(
         console.out.print(f"the worst of them: {worst}", soft_wrap=True)
 
 
+def prune(
+    to: Annotated[str, typer.Option(help="The variant whose widths to cut to.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Checkpoint folder to write.")],
+    model: Annotated[str, typer.Option("-m", "--model", help="A variant or a checkpoint folder.")] = "fastdepth",
+    json: Json = False,
+) -> None:
+    """Cut a network to the widths of another variant: the filters of largest norm stay. It needs training afterwards."""
+    from . import checkpoint
+    from .loading import load
+    from .network import count
+    from .prune.surgery import cut, strongest
+    from .variant import variant as find
+
+    network, smaller = load(model), find(to)
+    made = cut(network, strongest(network, smaller), smaller)
+    checkpoint.save(made, out, {"cut_from": model, "to": to})
+    before, after = (count(n, *smaller.input)[0] for n in (network, made))
+    if json:
+        console.show_json({"folder": str(out), "variant": to, "macs_before": before, "macs": after})
+        return
+    console.out.print(
+        f"{out}: {before / 1e6:.0f} -> {after / 1e6:.0f} M multiply-accumulates; "
+        f"next: zoo train -m {to} --from {out} --frames …",
+        soft_wrap=True,
+    )
+
+
 def report(skipped: list[str]) -> None:
     """Name the files that were left out: the first few, and how many in all."""
     for reason in skipped[:3]:
@@ -148,6 +175,12 @@ def register(app: typer.Typer, examples: Callable[..., str]) -> None:
             "zoo train -m fastdepth --frames nyu_train/ --photos photos/ --teacher teacher/ -o runs/unpruned",
         )
     )(train)
+    app.command(
+        epilog=examples(
+            "zoo prune -m fastdepth --to fastdepth_pruned -o runs/cut",
+            "zoo train -m fastdepth_pruned --from runs/cut --frames nyu_train/ -o runs/pruned",
+        )
+    )(prune)
     app.command(
         "eval",
         epilog=examples(
