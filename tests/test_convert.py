@@ -66,7 +66,7 @@ def test_a_damaged_file_is_imported_or_refused_never_worse(original, tmp_path_fa
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04" * 10, b"\x80\x02cos\nsystem\n."])
 def test_other_formats_are_refused_unread(tmp_path, content):
-    path = tmp_path / "file.pth"
+    path = tmp_path / "file.bin"
     path.write_bytes(content)
-    with pytest.raises(ZooError, match="unknown format; zoo import reads TFLite"):
+    with pytest.raises(ZooError, match="unknown format; zoo import reads .tflite"):
         convert.read(path)

@@ -143,24 +143,31 @@ def _depth(row: dict[str, Any]) -> str:
     return " … ".join(f"{row[key]:.2f}" for key in ("min_m", "median_m", "max_m")) + " m"
 
 
-@app.command("import", epilog=examples("zoo import fast_depth_224.tflite --variant fastdepth_pruned -o imported/"))
+@app.command(
+    "import",
+    epilog=examples(
+        "zoo import fast_depth_224.tflite -o imported/",
+        "zoo import mobilenet-nnconv5dw-skipadd.pth.tar -o imported/",
+    ),
+)
 def import_(
-    file: Annotated[Path, typer.Argument(help="A TFLite file, float or int8.")],
-    variant: Annotated[str, typer.Option(help="The variant whose widths it has.")],
+    file: Annotated[Path, typer.Argument(help="TFLite (float, int8), .pth.tar, .pth, .pt or .safetensors.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder to write: model.safetensors and config.json.")],
+    variant: Annotated[
+        str | None, typer.Option(help="The variant it must be; default: the one with its widths.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Turn a foreign checkpoint into a folder of ours, which every command takes as -m."""
+    """Turn a foreign checkpoint into a folder of ours, which every command takes as -m. Nothing in it is run."""
     from . import checkpoint, convert
-    from .variant import variant as find
 
-    network = convert.fill(find(variant), convert.read(file), file)
-    convert.check(network, file)
+    network = convert.import_file(file, variant)
+    name = network.variant.name
     checkpoint.save(network, out, {"imported_from": file.name, "sha256": checkpoint.digest(file)})
     if json:
-        console.show_json({"variant": variant, "folder": str(out), "from": str(file)})
+        console.show_json({"variant": name, "folder": str(out), "from": str(file)})
     else:
-        console.out.print(f"{out}: {variant} from {file.name}; try: zoo predict photo.jpg -m {out}", soft_wrap=True)
+        console.out.print(f"{out}: {name} from {file.name}; try: zoo predict photo.jpg -m {out}", soft_wrap=True)
 
 
 cli_training.register(app, examples)

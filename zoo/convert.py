@@ -1,20 +1,36 @@
-"""Foreign checkpoints, read once and turned into ours. Today: TFLite, float or int8, whatever converter wrote it."""
+"""Foreign checkpoints, read once and turned into ours: TFLite, float or int8; PyTorch files of any age; safetensors."""
 
 from __future__ import annotations
 
+import re
 import struct
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from . import legacy
 from .errors import ZooError
-from .variant import Variant
+from .variant import Variant, catalogue
+from .variant import variant as find
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from .network import FastDepth
+
+
+TORCH = (".pth", ".pt", ".tar", ".ckpt")
+# the authors' names of layers (github.com/dwofk/fast-depth @ e684920, models.py) and ours
+AUTHORS = (
+    (r"conv0\.(?P<step>[01])\.(?P<tail>\w+)", "encoder.0"),
+    (r"conv(?P<n>\d+)\.(?P<step>[0134])\.(?P<tail>\w+)", "encoder.{n}.{half}"),
+    (r"decode_conv6\.(?P<step>[01])\.(?P<tail>\w+)", "head"),
+    (r"decode_conv(?P<n>[1-5])\.(?P<half>[01])\.(?P<step>[01])\.(?P<tail>\w+)", "decoder.{n}.{half}"),
+)
 
 
 @dataclass(frozen=True)
@@ -25,15 +41,99 @@ class Folded:
     bias: NDArray[np.float32]  # (cout,)
 
 
+def import_file(path: Path, name: str | None = None) -> FastDepth:
+    """The network in a foreign file, checked by a forward pass; of variant `name`, or of the one whose widths it has.
+
+    Widths that no variant has make a variant of their own, named after the file. Raises ZooError.
+    """
+    if path.suffix in TORCH:
+        network = _from_state(legacy.read(path), name, path)
+    elif path.suffix == ".safetensors":
+        network = _from_state(_safetensors(path), name, path)
+    else:
+        layers = read(path)
+        network = fill(_recognised([len(layer.weight) for layer in layers], name, path), layers, path)
+    check(network, path)
+    return network
+
+
+def _safetensors(path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise ZooError(f"{path}: not a readable safetensors file ({error})") from error
+
+
+def _recognised(filters: Sequence[int], name: str | None, path: Path) -> Variant:
+    """The variant with so many filters per convolution, in order of execution: stem, depthwise, pointwise, …, head."""
+    if name is not None:
+        return find(name)
+    base = find("fastdepth")
+    widths = tuple(filters[:1]) + tuple(filters[2::2])
+    if len(filters) != 2 * (len(base.encoder_widths) + len(base.decoder_widths)):
+        raise ZooError(f"{path}: {len(filters)} convolutions; a FastDepth with additive skips has 38")
+    encoder, decoder = widths[:14], widths[14:19]
+    for known in catalogue():
+        if (known.encoder_widths, known.decoder_widths) == (encoder, decoder):
+            return known
+    title = re.sub(r"\W+", "_", path.name.split(".")[0]).strip("_").lower() or "imported"
+    changes = {"encoder_widths": encoder, "decoder_widths": decoder, "weights": None, "claims": ()}
+    words = {"summary": "widths of an imported file", "widths_from": path.name}
+    return replace(base, name=title, **changes, **words)  # type: ignore[arg-type]
+
+
+def _from_state(tensors: Mapping[str, Tensor], name: str | None, path: Path) -> FastDepth:
+    """From names of ours or of the authors (conv0.0 …, decode_conv1.0.0 …), perhaps behind `module.`."""
+    import torch
+
+    from .network import FastDepth
+
+    state = {_ours(key): tensor for key, tensor in tensors.items()}
+    order = ["encoder.0.conv"]
+    order += [f"encoder.{i}.{part}.conv" for i in range(1, 14) for part in ("depthwise", "pointwise")]
+    order += [f"decoder.{j}.{part}.conv" for j in range(1, 6) for part in ("depthwise", "pointwise")] + ["head.conv"]
+    missing = [layer for layer in order if f"{layer}.weight" not in state]
+    if missing:
+        raise ZooError(
+            f"{path}: not a FastDepth with additive skips: it lacks {len(missing)} of 38 layers, {missing[0]} first"
+        )
+    network = FastDepth(_recognised([len(state[f"{layer}.weight"]) for layer in order], name, path)).eval()
+    expected = {key: t for key, t in network.state_dict().items() if not key.endswith("num_batches_tracked")}
+    for key, tensor in expected.items():
+        if key not in state or state[key].shape != tensor.shape:
+            found = f"has shape {tuple(state[key].shape)}" if key in state else "is missing"
+            raise ZooError(f"{path}: {key} {found}, variant {network.variant.name} needs {tuple(tensor.shape)}")
+        if not torch.isfinite(state[key]).all():
+            raise ZooError(f"{path}: {key} holds values that are not finite")
+    network.load_state_dict({key: state[key] for key in expected}, strict=False)
+    return network
+
+
+def _ours(key: str) -> str:
+    """The authors' name of a tensor -> ours; a name of ours stays."""
+    key = key.removeprefix("module.").removeprefix("model.")
+    for pattern, layer in AUTHORS:
+        if match := re.fullmatch(pattern, key):
+            parts = match.groupdict()
+            step, tail = int(parts["step"]), parts["tail"]
+            half = int(parts.get("half") or step // 3)
+            place = layer.format(n=parts.get("n"), half=("depthwise", "pointwise")[half])
+            return f"{place}.{('conv', 'norm')[step % 3]}.{tail}"
+    return key
+
+
 def read(path: Path) -> list[Folded]:
-    """The convolutions of a foreign file in order of execution. Raises ZooError for what it cannot read."""
+    """The convolutions of a TFLite file in order of execution. Raises ZooError for what it cannot read."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise ZooError(f"{path}: {error.strerror or error}") from error
     if content[4:8] == b"TFL3":
         return _tflite(path, content)
-    raise ZooError(f"{path}: unknown format; zoo import reads TFLite files")
+    raise ZooError(f"{path}: unknown format; zoo import reads .tflite, .pth.tar, .pth, .pt and .safetensors")
 
 
 def _tflite(path: Path, content: bytes) -> list[Folded]:
