@@ -80,7 +80,7 @@ def compile_(
 
     target = find(device)
     variant, folder = identify(model)
-    height, width = _sides(input_) if input_ else variant.input
+    height, width = sides(input_) if input_ else variant.input
     network = load(model)
     record = variant.weights
     facts = {
@@ -129,7 +129,8 @@ def compile_(
     console.out.print(table)
 
 
-def _sides(text: str) -> tuple[int, int]:
+def sides(text: str) -> tuple[int, int]:
+    """HEIGHTxWIDTH as two numbers. Raises KernelError."""
     height, _, width = text.partition("x")
     if not (height.isdecimal() and width.isdecimal()) or any(
         int(s) % 32 or not 32 <= int(s) <= 2048 for s in (height, width)

@@ -192,6 +192,8 @@ CASES = {
     "log show nothing.jsonl": "neither a device nor a log file",
     "log merge nothing.jsonl -o x.jsonl": "nothing.jsonl: no such file",
     "train --frames nothing -o x": "nothing: no frames; expected rgb/ and depth/",
+    "export --format tflite -o x": "no format 'tflite'; there are onnx, pt2, torchscript",
+    "export --input 7x7 -o x": "--input 7x7: give HEIGHTxWIDTH",
     "pull nothing": "unknown variant 'nothing'; known: ",
     "eval --frames nothing": "nothing: no frames; expected rgb/ and depth/",
     "eval --frames nothing --recipe best": "no recipe 'best'; there are published and whole",

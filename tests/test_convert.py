@@ -68,5 +68,5 @@ def test_a_damaged_file_is_imported_or_refused_never_worse(original, tmp_path_fa
 def test_other_formats_are_refused_unread(tmp_path, content):
     path = tmp_path / "file.bin"
     path.write_bytes(content)
-    with pytest.raises(ZooError, match="unknown format; zoo import reads .tflite"):
+    with pytest.raises(ZooError, match=r"unknown format; zoo import reads \.tflite"):
         convert.read(path)

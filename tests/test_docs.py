@@ -8,7 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from conftest import ROOT
+from zoo.card import card
+from zoo.checkpoint import config
 from zoo.cli import app
+from zoo.network import FastDepth, count
 from zoo.variant import catalogue
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -45,6 +48,15 @@ def test_the_readme_lists_the_catalogue():
     for (name, _, _, delta1), v in zip(rows, catalogue(), strict=True):
         card = (ROOT / "zoo" / "checkpoints" / v.name / "README.md").read_text()
         assert f"| {delta1} |" in card, name
+
+
+@pytest.mark.parametrize("v", [v for v in catalogue() if v.weights], ids=lambda v: v.name)
+def test_a_card_is_what_its_notes_make_it(v):
+    folder = ROOT / "zoo" / "checkpoints" / v.name
+    notes = config(folder)[1]
+    macs = count(FastDepth(v).eval(), *v.input)[0]
+    assert (folder / "README.md").read_text() == card(v, notes, macs)
+    assert notes["status"] == v.weights.status
 
 
 def test_make_targets_named_in_the_readme_exist():

@@ -45,7 +45,7 @@ ALLOWED = {
     "zoo.prune": {"torch", "zoo.blocks", "zoo.network", "zoo.variant", "zoo.prune"},
     "zoo.recipe": set(),
     "zoo.optimise": {"torch"},
-    "zoo.hub": {"huggingface_hub", "zoo.checkpoint", "zoo.variant"},
+    "zoo.hub": {"huggingface_hub", "zoo.files", "zoo.checkpoint", "zoo.variant"},
     "kernels.errors": set(),
     "kernels.workload": set(),
     "kernels.device": set(),

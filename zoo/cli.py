@@ -170,6 +170,33 @@ def import_(
         console.out.print(f"{out}: {name} from {file.name}; try: zoo predict photo.jpg -m {out}", soft_wrap=True)
 
 
+@app.command(
+    epilog=examples(
+        "zoo export -m fastdepth_pruned --format onnx -o fastdepth.onnx", "zoo export --format pt2 -o net.pt2"
+    )
+)
+def export(
+    out: Annotated[Path, typer.Option("-o", "--out", help="File to write.")],
+    form: Annotated[str, typer.Option("--format", help="onnx, pt2 (torch.export) or torchscript.")] = "onnx",
+    model: Model = "fastdepth_pruned",
+    input_: Annotated[str | None, typer.Option("--input", help="Sides, HEIGHTxWIDTH, multiples of 32.")] = None,
+    json: Json = False,
+) -> None:
+    """Write a network for other tools, run what was written, and compare it with eager."""
+    from .export import export as run
+    from .kernels.cli import sides
+    from .loading import load
+
+    network = load(model)
+    height, width = sides(input_) if input_ else network.variant.input
+    error = run(network, form, out, height, width)
+    row = {"file": str(out), "format": form, "model": network.variant.name, "input": [1, 3, height, width]}
+    if json:
+        console.show_json(row | {"max_abs_error_m": error})
+    else:
+        console.out.print(f"{out}: {form}, 1x3x{height}x{width}, differs from eager by {error:.0e} m", soft_wrap=True)
+
+
 cli_training.register(app, examples)
 cli_hub.register(app, examples)
 kernels_cli.register(app, examples)
