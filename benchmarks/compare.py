@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -41,6 +42,7 @@ def compare(
     show: Annotated[Path | None, typer.Option(help="Rows kept earlier, to show instead of measuring.")] = None,
 ) -> None:
     """Compare runtimes on this machine, and show what was published and measured elsewhere."""
+    warnings.simplefilter("ignore")  # exporters warn of each other
     earlier = _read(against_) if against_ else []
     if show:
         rows = _read(show)

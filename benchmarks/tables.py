@@ -34,7 +34,7 @@ def _speed(model: str, threads: int, rows: list[dict[str, Any]]) -> None:
     fine = sorted((row for row in rows if row["status"] == "ok"), key=lambda row: row["p50_ms"])
     console.out.print()
     console.heading(f"{model}, {threads} thread{'s' * (threads > 1)}")
-    table = console.table("runtime", "ms ", "p10 ", "p90 ", "fps ", "to zoo ", "peak ", "error m ", "load s ", "MB ")
+    table = console.table("runtime", "ms ", "p10 ", "p90 ", "fps ", "to zoo ", "peak ", "err m ", "load s ", "MB ")
     table.columns[0].no_wrap = True
     ours = next((row["p50_ms"] for row in fine if row["runtime"] == "zoo"), None)
     for row in fine:
