@@ -20,7 +20,7 @@ from typing import Annotated
 import typer
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.append(str(ROOT))
 
 from benchmarks import against, measure, tables  # noqa: E402
 from benchmarks.runtimes import NAMES  # noqa: E402

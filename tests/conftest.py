@@ -16,6 +16,7 @@ from zoo.network import FastDepth, initialise
 from zoo.variant import variant
 
 ROOT = Path(__file__).parent.parent
+sys.path.append(str(ROOT))  # benchmarks/ is not installed
 DATA = ROOT.parent / "shared" / "data"
 
 

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
+from conftest import ROOT  # isort: skip
 from benchmarks import against, runtimes, tables
-from conftest import ROOT
 
 ROW = {
     "hardware": "a machine", "governor": "performance", "date": "2026-01-01", "commit": "abc", "load": 0.1,
