@@ -51,7 +51,7 @@ def devices(json: Json = False) -> None:
         console.show_json([asdict(r) | {"host": r == here, "runs_here": r.runs_here} for r in records()])
         return
     table = console.table("device", "runs here", "lanes ", "registers ", "what it is")
-    for record in sorted(records(), key=lambda r: r.board):
+    for record in records():
         name = f"{record.name} [bold](host)[/bold]" if record == here else record.name
         fits = "yes" if record.runs_here else "no"
         table.add_row(name, fits, str(record.lanes), str(record.registers), record.summary)

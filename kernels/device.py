@@ -39,7 +39,7 @@ class Device:
 
 @cache
 def records() -> tuple[Device, ...]:
-    """Every known device, most capable first within a machine."""
+    """Every known device: classes, most capable first within a machine, then boards."""
     found = []
     for path in sorted(FOLDER.glob("*.toml"), reverse=True):
         try:
@@ -47,7 +47,7 @@ def records() -> tuple[Device, ...]:
             found.append(Device(**{**record, "requires": tuple(record["requires"])}))
         except (TypeError, KeyError, tomllib.TOMLDecodeError) as error:
             raise KernelError(f"{path}: not a device record ({error})") from error
-    return tuple(found)
+    return tuple(sorted(found, key=lambda device: device.board))
 
 
 def device(name: str) -> Device:

@@ -5,6 +5,7 @@ A store knows what it was made from; the same sources find it again, others repl
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -67,7 +68,7 @@ def measured(frames: Sequence[Frame], folder: Path, tick: Tick) -> Store:
 
 def taught(photos: Sequence[Path], teacher: nn.Module, name: str, folder: Path, tick: Tick) -> Store:
     """Photos seen whole, with what a teacher (called `name`) predicts for them; its map is constant on 2x2 blocks."""
-    teacher = teacher.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    teacher = copy.deepcopy(teacher).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @torch.no_grad()
     def label(pictures: list[image.Pixels]) -> Samples:
