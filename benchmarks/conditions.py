@@ -24,15 +24,12 @@ def machine() -> dict[str, Any]:
     import psutil
 
     from zoo.kernels.device import host
+    from zoo.kernels.measure import processor_name
 
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
-        name = names[0] if names else name
     governor = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+    memory = psutil.virtual_memory().total / 2**30
     return {
-        "hardware": f"{name}, {os.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB, {host().name}",
+        "hardware": f"{processor_name()}, {os.cpu_count()} cores, {memory:.0f} GiB, {host().name}",
         "governor": governor.read_text().strip() if governor.exists() else "unknown",
         "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
     }

@@ -80,15 +80,16 @@ def published() -> None:
 
 def devices() -> None:
     """What the tuning logs add up to, per device and network."""
-    from zoo.kernels.device import device, records
+    from zoo.kernels.device import records
     from zoo.kernels.log import best, path_of, read
 
     console.out.print()
     console.heading("4. Per device: the best record of every layer, added up")
     table = console.table("device", "network", "sum ms ", "layers ", "provenance")
+    networks = _networks()
     for record in records():
-        found = best(read(path_of(record))[0], device(record.name))
-        for model, workloads in _networks().items():
+        found = best(read(path_of(record))[0], record)
+        for model, workloads in networks.items():
             known = [found[workload] for workload in workloads if workload in found]
             if known:
                 total = sum(sorted(r.seconds)[len(r.seconds) // 2] for r in known) * 1e3
