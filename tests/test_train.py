@@ -177,12 +177,17 @@ def test_a_run_learns(given, tmp_path):
 
 def test_the_rate_warms_up_and_falls_by_pixels():
     steps = list(Recipe((Phase(32, 4, 400), Phase(64, 4, 400))).steps())
-    rates = [rate for _, rate in steps]
+    rates = [rate for _, _, rate in steps]
     assert len(steps) == 200
     assert rates[0] < 0.05
     assert max(rates) <= 1.002
     assert rates[-1] < 0.01
     assert rates[100] > 0.85  # the second phase has four fifths of the pixels, and of the cosine
+
+
+def test_every_so_many_steps_go_through_the_whole_decoder():
+    stages = [stages for _, stages, _ in Recipe((Phase(32, 4, 24, 4, whole=3), Phase(32, 4, 8))).steps()]
+    assert stages == [5, 4, 4, 5, 4, 4, 5, 5]
 
 
 @pytest.mark.parametrize(
@@ -192,6 +197,7 @@ def test_the_rate_warms_up_and_falls_by_pixels():
         "phases = 3",
         "phases = [{ side = 100, batch = 2, samples = 2 }]",
         "phases = [{ side = 32, batch = 2, samples = 2, stages = 6 }]",
+        "phases = [{ side = 32, batch = 2, samples = 2, whole = -1 }]",
         "phases = [{ side = 32, batch = 2, samples = 2 }]\ncolour = 1",
         "[",
     ],

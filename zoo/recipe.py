@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .errors import ZooError
 
+STAGES = 5
 WARM_UP = 0.02
 FLOOR = 0.002
 
@@ -18,13 +19,15 @@ FLOOR = 0.002
 class Phase:
     """`samples` images of `side` x `side` in batches of `batch`, through the decoder's first `stages` stages.
 
-    A run through fewer than all five stages ends in a head of its own, on a coarser map, and costs less.
+    A step through fewer than all five stages ends in a head of its own, on a coarser map, and costs less. Every `whole`th
+    step goes through all five, so that the last stages keep up with the rest (0: none does).
     """
 
     side: int
     batch: int
     samples: int
-    stages: int = 5
+    stages: int = STAGES
+    whole: int = 0
 
 
 @dataclass(frozen=True)
@@ -49,21 +52,24 @@ class Recipe:
             if "shares" in fields:
                 fields["shares"] = tuple(map(float, fields["shares"]))
             for phase in phases:
-                if phase.side % 32 or min(phase.side, phase.batch, phase.samples) < 1 or not 1 <= phase.stages <= 5:
-                    raise ZooError(f"{path}: {phase}: side a multiple of 32, batch and samples positive, stages 1 to 5")
+                if phase.side % 32 or min(phase.side, phase.batch, phase.samples, phase.whole + 1) < 1:
+                    raise ZooError(f"{path}: {phase}: side a multiple of 32, batch and samples positive")
+                if not 1 <= phase.stages <= STAGES:
+                    raise ZooError(f"{path}: {phase}: stages from 1 to {STAGES}")
             return cls(phases, **fields)
         except OSError as error:
             raise ZooError(f"{path}: {error.strerror or error}") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
             raise ZooError(f"{path}: not a recipe ({error})") from error
 
-    def steps(self) -> Iterator[tuple[Phase, float]]:
-        """(phase, share of the peak rate) per step: warm-up, then a cosine to nearly 0 over all pixels seen."""
+    def steps(self) -> Iterator[tuple[Phase, int, float]]:
+        """(phase, stages, share of the peak rate) per step: warm-up, then a cosine to nearly 0 over all pixels seen."""
         total = sum(phase.samples * phase.side**2 for phase in self.phases)
         seen = 0
         for phase in self.phases:
-            for _ in range(phase.samples // phase.batch):
+            for step in range(phase.samples // phase.batch):
+                whole = phase.whole and step % phase.whole == 0
                 part = seen / total
                 warm = min(1.0, part / WARM_UP + 0.01)
-                yield phase, warm * (0.5 * (1 + math.cos(math.pi * part)) + FLOOR)
+                yield phase, STAGES if whole else phase.stages, warm * (0.5 * (1 + math.cos(math.pi * part)) + FLOOR)
                 seen += phase.batch * phase.side**2

@@ -29,13 +29,12 @@ from .evaluate import Judged, evaluate
 from .files import put
 from .network import FastDepth, initialise
 from .optimise import Muon, split
-from .recipe import Recipe
+from .recipe import STAGES, Recipe
 from .variant import Variant
 
 AVERAGE = 0.999  # decay of the averaged weights, which are the ones evaluated and kept
 SAVE_SECONDS = 180
 STATE = "state.pt"
-STAGES = 5
 
 Tick = Callable[[str, int, int], None]
 
@@ -169,14 +168,14 @@ def train(
     losses: deque[float] = deque(maxlen=200)
     scores: dict[str, float] = {}
     saved = time.monotonic()
-    for phase, rate in schedule[run.steps :]:
+    for phase, stages, rate in schedule[run.steps :]:
         sources = shares(stores, weights, phase.batch)
-        coarser = 2 ** (1 + STAGES - phase.stages)
-        losses.append(run.step(*batch(sources, phase.side, coarser, recipe.jitter, run.rng), phase.stages, rate))
+        coarser = 2 ** (1 + STAGES - stages)
+        losses.append(run.step(*batch(sources, phase.side, coarser, recipe.jitter, run.rng), stages, rate))
         if time.monotonic() - saved > SAVE_SECONDS or run.steps == len(schedule):
             run.seconds += time.monotonic() - saved
             saved = time.monotonic()
-            scores = evaluate(run.average.view(phase.stages), held_out)[0]
+            scores = evaluate(run.average.view(STAGES if phase.whole else phase.stages), held_out)[0]
             run.save(scores)
             _log(out / "log.csv", run, float(np.mean(losses)), scores)
         what = f"loss {np.mean(losses):.3f}" + (f", delta1 {scores['delta1']:.3f}" if scores else "")
