@@ -37,6 +37,10 @@ def register(app: typer.Typer, examples: Callable[..., str]) -> None:
     logs.command(epilog=examples("zoo log best x86-64-v4"))(cli_tuning.best)
     logs.command(epilog=examples("zoo log check x86-64-v4"))(cli_tuning.check)
     logs.command(epilog=examples("zoo log merge board-a.jsonl board-b.jsonl -o both.jsonl"))(cli_tuning.merge)
+    logs.command(
+        "import",
+        epilog=examples("zoo log import tx2-cpu.*.log --device tx2-cpu --host 'Jetson TX2 (dwofk/fast-depth)'"),
+    )(cli_tuning.import_)
     app.add_typer(logs)
 
 

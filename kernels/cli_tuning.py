@@ -155,6 +155,38 @@ def merge(
     console.out.print(f"{out}: {added} records added", soft_wrap=True)
 
 
+def import_(
+    logs: Annotated[list[Path], typer.Argument(help="AutoTVM 0.1 log files.")],
+    device: Annotated[str, typer.Option(help="The device (zoo devices) they were measured on.")],
+    host: Annotated[str, typer.Option(help="That device in words, with where the logs are from.")],
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Log to add to; default: the device's own.")] = None,
+) -> None:
+    """Add what AutoTVM measured, until 2024 the tuner of TVM. It tells zoo prune how fast a device is."""
+    from .autotvm import parse
+    from .device import device as find
+    from .log import append, path_of, read
+
+    path = out or path_of(find(device))
+    present = {record.line() for record in read(path)[0]}
+    fresh = []
+    for log in logs:
+        try:
+            lines = log.read_text(errors="replace").splitlines()
+        except OSError as error:
+            raise KernelError(f"{log}: {error.strerror or error}") from error
+        for number, line in enumerate(lines, start=1):
+            try:
+                record = parse(line, find(device).name, host)
+            except KernelError as error:
+                console.complain(f"{log}:{number}: {error}")
+                continue
+            if record.line() not in present:
+                present.add(record.line())
+                fresh.append(record)
+    append(path, fresh)
+    console.out.print(f"{path}: {len(fresh)} records added", soft_wrap=True)
+
+
 def _read(log: str) -> tuple[Device, list[Record], list[str]]:
     from .device import device, records
     from .log import path_of, read

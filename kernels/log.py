@@ -19,6 +19,7 @@ from .workload import Workload
 
 FOLDER = Path(__file__).parent / "logs"
 SOURCES = ("measured", "imported", "predicted")
+FOREIGN = 0  # version of schedules that are not ours: such records say how long a convolution takes, not how to do it
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,15 @@ def best(records: Iterable[Record], device: Device) -> dict[Workload, Record]:
         kept = found.get(record.workload)
         if (kept is None or record.time < kept.time) and _legal(record, device):
             found[record.workload] = record
+    return found
+
+
+def per_convolution(records: Iterable[Record]) -> dict[Workload, float]:
+    """Least seconds known of every convolution, whatever is fused to it and whichever schedule it ran with."""
+    found: dict[Workload, float] = {}
+    for record in records:
+        if record.seconds:
+            found[record.workload.bare] = min(record.time, found.get(record.workload.bare, math.inf))
     return found
 
 

@@ -8,7 +8,7 @@ the bias. What stands before an arrow is done to the input as it is read: `doubl
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .errors import KernelError
 
@@ -82,6 +82,12 @@ class Workload:
         if "add" in self.prologue:
             return self.height, self.width
         return self.out_sides if "add" in self.epilogue else None
+
+    @property
+    def bare(self) -> Workload:
+        """The convolution alone. A head that doubles what it writes stands for one that runs after the doubling."""
+        factor = 2 if self.kind == "head" and "double" in self.epilogue else 1
+        return replace(self, epilogue=(), prologue=(), height=self.height * factor, width=self.width * factor)
 
     @property
     def macs(self) -> int:

@@ -11,7 +11,12 @@ ROOT = Path(__file__).parent.parent
 FILES = sorted(
     p.relative_to(ROOT).with_suffix("") for folder in ("zoo", "kernels") for p in (ROOT / folder).rglob("*.py")
 )
-COMPOSITION = {"zoo.cli", "kernels.cli", "kernels.cli_tuning"}  # may import anything inside their functions
+COMPOSITION = {
+    "zoo.cli",
+    "zoo.cli_pruning",
+    "kernels.cli",
+    "kernels.cli_tuning",
+}  # may import anything inside their functions
 
 # room -> what it may import beside the standard library and its own package's errors
 THIRD = {"torch", "tvm", "numpy", "PIL", "rich", "typer", "safetensors", "huggingface_hub", "tflite", "cv2", "xgboost"}
@@ -21,7 +26,7 @@ ALLOWED = {
     "zoo.console": {"rich"},
     "zoo.files": set(),
     "zoo.blocks": {"torch"},
-    "zoo.encoders": {"torch", "zoo.blocks"},
+    "zoo.encoders": {"torch", "zoo.blocks", "zoo.variant"},
     "zoo.decoders": {"torch", "zoo.blocks"},
     "zoo.network": {"torch", "zoo.console", "zoo.blocks", "zoo.encoders", "zoo.decoders", "zoo.variant"},
     "zoo.image": {"numpy", "PIL"},
@@ -42,7 +47,20 @@ ALLOWED = {
     "zoo.data": {"numpy", "PIL", "torch", "h5py", "zoo.image", "zoo.picture", "zoo.files", "zoo.data"},
     "zoo.evaluate": {"numpy", "torch", "zoo.image", "zoo.metrics", "zoo.data.frames"},
     "zoo.prune.widths": {"zoo.variant"},
-    "zoo.prune": {"torch", "zoo.blocks", "zoo.network", "zoo.variant", "zoo.prune"},
+    "zoo.prune.cost": {"numpy", "zoo.variant"},
+    "zoo.prune.proposals": {"zoo.variant", "zoo.prune.cost", "zoo.prune.widths"},
+    "zoo.prune.surgery": {"torch", "zoo.blocks", "zoo.network", "zoo.variant", "zoo.prune.widths"},
+    "zoo.prune.netadapt": {
+        "torch",
+        "zoo.checkpoint",
+        "zoo.data",
+        "zoo.evaluate",
+        "zoo.learner",
+        "zoo.network",
+        "zoo.recipe",
+        "zoo.prune",
+    },
+    "zoo.learner": {"torch", "zoo.blocks", "zoo.network", "zoo.optimise", "zoo.recipe", "zoo.variant"},
     "zoo.recipe": set(),
     "zoo.optimise": {"torch"},
     "zoo.hub": {"huggingface_hub", "zoo.files", "zoo.checkpoint", "zoo.variant"},
@@ -53,6 +71,7 @@ ALLOWED = {
     "kernels.memory": set(),
     "kernels.extras": set(),
     "kernels.log": {"kernels.device", "kernels.workload", "kernels.schedule.knobs"},
+    "kernels.autotvm": {"kernels.log", "kernels.workload"},
     "kernels.tune": {"numpy", "xgboost", "kernels.device", "kernels.log", "kernels.schedule.knobs", "kernels.workload"},
     "kernels.peak": {"kernels.device", "kernels.extras"},
     "kernels.bench": {"numpy", "kernels.peak", "kernels.runtime", "kernels.workload"},

@@ -9,7 +9,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from . import cli_hub, cli_training, console
+from . import cli_hub, cli_pruning, cli_training, console
 from .errors import ZooError
 from .kernels import cli as kernels_cli
 from .kernels.errors import KernelError
@@ -198,6 +198,7 @@ def export(
 
 
 cli_training.register(app, examples)
+cli_pruning.register(app, examples)
 cli_hub.register(app, examples)
 kernels_cli.register(app, examples)
 

@@ -1,4 +1,4 @@
-"""The commands around weights: train, prune, eval. They import what they need when they run."""
+"""The commands around weights: train and eval. They import what they need when they run."""
 
 from __future__ import annotations
 
@@ -44,38 +44,57 @@ def train(
     """Train a variant on frames with depth, on photos that another network labels, on rendered rooms."""
     import torch
 
-    from . import checkpoint
-    from .data import store
-    from .data.frames import frames as read
-    from .evaluate import judged
-    from .job import PICTURES
-    from .loading import load
+    from .loading import identify, load
     from .recipe import Recipe
     from .train import train as run
     from .variant import FOLDER
-    from .variant import variant as find
 
-    if (photos is None) != (teacher is None):
-        raise ZooError("--photos and --teacher go together: the teacher labels the photos")
     torch.set_num_threads(threads)
-    which = find(model)
+    which, _ = identify(model)
     recipe = Recipe.read(config or FOLDER.parent / "recipes" / f"{which.name}.toml")
-    found = read(frames, scale)
-    if len(found) <= hold_out:
-        raise ZooError(f"{frames}: {len(found)} frames; more than {hold_out} are needed, as those are held out")
-    folder = cache or out / "data"
     with console.progress(f"training {which.name}") as tick:
-        exam, skipped = judged(found[-hold_out:], "published", tick)
-        stores = [store.measured(found[:-hold_out], folder / "frames", tick)]
+        data = Sources(frames, scale, hold_out, photos, teacher, rooms, cache or out / "data", tick)
+        begin = load(start) if start else None
+        scores = run(which, recipe, data.stores, data.held_out, out, begin, tick)
+    show(f"{out}: {which.name}", "published", len(data.held_out), scores, json, {"folder": str(out)})
+
+
+class Sources:
+    """What the options of a training command name: stores to learn from, frames held out of them, ready to be judged."""
+
+    def __init__(
+        self,
+        frames: Path,
+        scale: float,
+        hold_out: int,
+        photos: Path | None,
+        teacher: Path | None,
+        rooms: int,
+        cache: Path,
+        tick: Callable[[str, int, int], None],
+    ) -> None:
+        """Read, label and render what is not in the cache yet; say which files cannot be used."""
+        from . import checkpoint
+        from .data import store
+        from .data.frames import frames as read
+        from .evaluate import judged
+        from .job import PICTURES
+        from .loading import load
+
+        if (photos is None) != (teacher is None):
+            raise ZooError("--photos and --teacher go together: the teacher labels the photos")
+        found = read(frames, scale)
+        if len(found) <= hold_out:
+            raise ZooError(f"{frames}: {len(found)} frames; more than {hold_out} are needed, as those are held out")
+        self.held_out, skipped = judged(found[-hold_out:], "published", tick)
+        self.stores = [store.measured(found[:-hold_out], cache / "frames", tick)]
         if photos and teacher:
             paths = sorted(path for path in photos.rglob("*") if path.suffix.lower() in PICTURES)
             name = checkpoint.digest(teacher / checkpoint.WEIGHTS)
-            stores.append(store.taught(paths, load(str(teacher)), name, folder / "photos", tick))
+            self.stores.append(store.taught(paths, load(str(teacher)), name, cache / "photos", tick))
         if rooms:
-            stores.append(store.rendered(rooms, folder / "rooms", tick))
-        report([*skipped, *(reason for made in stores for reason in made.skipped)])
-        scores = run(which, recipe, stores, exam, out, load(start) if start else None, tick)
-    show(f"{out}: {which.name}", "published", len(exam), scores, json, {"folder": str(out)})
+            self.stores.append(store.rendered(rooms, cache / "rooms", tick))
+        report([*skipped, *(reason for made in self.stores for reason in made.skipped)])
 
 
 def evaluate(
@@ -115,33 +134,6 @@ def evaluate(
         console.out.print(f"the worst of them: {worst}", soft_wrap=True)
 
 
-def prune(
-    to: Annotated[str, typer.Option(help="The variant whose widths to cut to.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Checkpoint folder to write.")],
-    model: Annotated[str, typer.Option("-m", "--model", help="A variant or a checkpoint folder.")] = "fastdepth",
-    json: Json = False,
-) -> None:
-    """Cut a network to the widths of another variant: the filters of largest norm stay. It needs training afterwards."""
-    from . import checkpoint
-    from .loading import load
-    from .network import count
-    from .prune.surgery import cut, strongest
-    from .variant import variant as find
-
-    network, smaller = load(model), find(to)
-    made = cut(network, strongest(network, smaller), smaller)
-    checkpoint.save(made, out, {"cut_from": model, "to": to})
-    before, after = (count(n, *smaller.input)[0] for n in (network, made))
-    if json:
-        console.show_json({"folder": str(out), "variant": to, "macs_before": before, "macs": after})
-        return
-    console.out.print(
-        f"{out}: {before / 1e6:.0f} -> {after / 1e6:.0f} M multiply-accumulates; "
-        f"next: zoo train -m {to} --from {out} --frames …",
-        soft_wrap=True,
-    )
-
-
 def report(skipped: list[str]) -> None:
     """Name the files that were left out: the first few, and how many in all."""
     for reason in skipped[:3]:
@@ -175,12 +167,6 @@ def register(app: typer.Typer, examples: Callable[..., str]) -> None:
             "zoo train -m fastdepth --frames nyu_train/ --photos photos/ --teacher teacher/ -o runs/unpruned",
         )
     )(train)
-    app.command(
-        epilog=examples(
-            "zoo prune -m fastdepth --to fastdepth_pruned -o runs/cut",
-            "zoo train -m fastdepth_pruned --from runs/cut --frames nyu_train/ -o runs/pruned",
-        )
-    )(prune)
     app.command(
         "eval",
         epilog=examples(

@@ -19,7 +19,12 @@ err = Console(stderr=True, highlight=False)
 
 def show_json(value: Any) -> None:
     """One JSON document on stdout."""
-    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+    sys.stdout.write(dumps(value))
+
+
+def dumps(value: Any) -> str:
+    """A JSON document as people like to read it."""
+    return json.dumps(value, indent=2) + "\n"
 
 
 def say(message: str) -> None:

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from .blocks import Layer, Separable
-
-STRIDES = (2, 1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)
+from .variant import STRIDES
 
 
 class MobileNet(nn.Sequential):

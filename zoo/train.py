@@ -5,7 +5,6 @@ A run that stops, however rudely, goes on from its last saved state as if it had
 
 from __future__ import annotations
 
-import copy
 import csv
 import ctypes
 import io
@@ -17,96 +16,33 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
 
 from . import checkpoint
-from .blocks import Layer, double
 from .data.store import Store
 from .data.stream import batch, shares
 from .errors import ZooError
 from .evaluate import Judged, evaluate
 from .files import put
-from .network import FastDepth, initialise
-from .optimise import Muon, split
+from .learner import Learner
+from .network import FastDepth
 from .recipe import STAGES, Recipe
 from .variant import Variant
 
-AVERAGE = 0.999  # decay of the averaged weights, which are the ones evaluated and kept
 SAVE_SECONDS = 180
 STATE = "state.pt"
 
 Tick = Callable[[str, int, int], None]
 
 
-class Trainee(nn.Module):
-    """A network and the extra heads through which its decoder's earlier stages are trained."""
-
-    def __init__(self, network: FastDepth) -> None:
-        super().__init__()
-        self.network = network
-        self.heads = nn.ModuleDict(
-            {str(j): Layer(c, 1, 1, nn.ReLU()) for j, c in enumerate(network.variant.decoder_widths[:-1], start=1)}
-        )
-        for module in self.modules():
-            if isinstance(module, nn.ReLU | nn.ReLU6):
-                module.inplace = True  # a third fewer bytes moved
-
-    def forward(self, images: Tensor, stages: int) -> Tensor:
-        """(N, 3, S, S) -> metres on the map that `stages` of the decoder give, side S / 2^(6 - stages).
-
-        The last doubling is left out: a head is a 1x1 layer, and those commute with it.
-        """
-        network = self.network
-        encoded = network.encoder(images)
-        x = encoded[-1]
-        for j, stage in enumerate(network.decoder.values(), start=1):
-            x = stage(x)
-            if j == stages:
-                break
-            x = double(x)
-            if j in network.decoder.skips:
-                x = x + encoded[network.decoder.skips[j]]
-        depth: Tensor = network.head(x) if stages == STAGES else self.heads[str(stages)](x)
-        return depth
-
-    def view(self, stages: int) -> Callable[[Tensor], Tensor]:
-        """The whole network as trained so far: images -> metres at the images' size."""
-        return lambda images: F.interpolate(self(images, stages), size=images.shape[2:])
-
-
-def loss(predicted: Tensor, target: Tensor) -> Tensor:
-    """L1 on depth + half of L1 on log depth + half of L1 on the depth's differences, over known pixels."""
-    known = target > 0
-    error = torch.where(known, predicted - target, 0.0)
-    logs = torch.where(known, predicted.clamp(min=0.05).log() - target.clamp(min=0.05).log(), 0.0)
-    across = torch.where(known[..., 1:] & known[..., :-1], error[..., 1:] - error[..., :-1], 0.0)
-    down = torch.where(known[..., 1:, :] & known[..., :-1, :], error[..., 1:, :] - error[..., :-1, :], 0.0)
-    return error.abs().mean() + 0.5 * logs.abs().mean() + 0.5 * (across.abs().mean() + down.abs().mean())
-
-
-class Run:
+class Run(Learner):
     """Everything that a run is at some step, and so everything that its state file holds."""
 
     def __init__(self, variant: Variant, recipe: Recipe, start: FastDepth | None, out: Path) -> None:
         """Begin afresh or from a network `start`, or go on from `out`/state.pt. Raises ZooError if that is the state of
         another run."""
-        self.recipe, self.out = recipe, out
         self.rng = torch.Generator().manual_seed(recipe.seed)
-        network = FastDepth(variant)
-        initialise(network, self.rng)
-        self.trainee = Trainee(network)
-        for head in self.trainee.heads.values():
-            initialise(head, self.rng)
-            nn.init.constant_(head.norm.bias, 2.5)  # type: ignore[arg-type,union-attr]
-        if start is not None:
-            network.load_state_dict(start.state_dict())
-        self.trainee.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = copy.deepcopy(self.trainee).eval()
-        matrices, rest = split(self.trainee)
-        self.adam = torch.optim.AdamW(rest, recipe.rate, weight_decay=recipe.decay)
-        self.muon = Muon(matrices, recipe.matrix_rate)
-        self.steps, self.seconds = 0, 0.0
+        super().__init__(variant, recipe, start, self.rng)
+        self.out, self.seconds = out, 0.0
         self.of = f"{variant.name} {recipe}"
         out.mkdir(parents=True, exist_ok=True)
         if (out / STATE).exists():
@@ -115,7 +51,7 @@ class Run:
     def _restore(self, state: dict[str, Any]) -> None:
         if state["of"] != self.of:
             raise ZooError(f"{self.out / STATE}: belongs to another run; choose another folder or delete it")
-        for name in PARTS:
+        for name in self.PARTS:
             getattr(self, name).load_state_dict(state[name])
         self.rng.set_state(state["rng"])
         self.steps, self.seconds = state["steps"], state["seconds"]
@@ -124,31 +60,11 @@ class Run:
         """Leave the averaged weights as a checkpoint folder, and the whole state, each file whole or not at all."""
         notes = {"run": self.of, "steps": self.steps, "seconds": round(self.seconds), "validation": scores}
         checkpoint.save(self.average.network, self.out, notes)
-        state = {name: getattr(self, name).state_dict() for name in PARTS}
+        state = {name: getattr(self, name).state_dict() for name in self.PARTS}
         state |= {"rng": self.rng.get_state(), "steps": self.steps, "seconds": self.seconds, "of": self.of}
         content = io.BytesIO()
         torch.save(state, content)
         put(self.out / STATE, content.getvalue())
-
-    def step(self, images: Tensor, depths: Tensor, stages: int, rate: float) -> float:
-        """One step of both optimisers, at a share `rate` of their peak rates, and of the average; the loss."""
-        self.trainee.train()
-        value = loss(self.trainee(images.to(memory_format=torch.channels_last), stages), depths)
-        self.trainee.zero_grad()
-        value.backward()  # type: ignore[no-untyped-call]
-        for optimiser, peak in ((self.adam, self.recipe.rate), (self.muon, self.recipe.matrix_rate)):
-            optimiser.param_groups[0]["lr"] = peak * rate
-            optimiser.step()
-        self.steps += 1
-        decay = min(AVERAGE, (1 + self.steps) / (10 + self.steps))
-        with torch.no_grad():
-            for kept, fresh in zip(self.average.state_dict().values(), self.trainee.state_dict().values(), strict=True):
-                if kept.dtype.is_floating_point:
-                    kept.lerp_(fresh, 1 - decay)
-        return value.item()
-
-
-PARTS = ("trainee", "average", "adam", "muon")
 
 
 def train(

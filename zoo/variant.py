@@ -12,6 +12,7 @@ from typing import Any
 from .errors import ZooError
 
 FOLDER = Path(__file__).parent / "variants"
+STRIDES = (2, 1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)  # of MobileNet's layers (Howard et al. 2017, table 1)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,139 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from conftest import DATA
+from zoo.errors import ZooError
+from zoo.kernels.autotvm import parse
+from zoo.kernels.device import device
+from zoo.kernels.errors import KernelError
+from zoo.kernels.export import trace
+from zoo.kernels.log import path_of, per_convolution, read
+from zoo.network import FastDepth, count
+from zoo.prune.cost import KINDS, Latency, Layer, layers, macs, params
+from zoo.prune.proposals import proposals, uniform
+from zoo.prune.widths import blocks, groups, resized
+from zoo.variant import variant
+
+FULL, PRUNED = variant("fastdepth"), variant("fastdepth_pruned")
+
+
+def table(records):
+    return {
+        Layer(w.kind, w.taps, w.stride, w.cin, w.cout, w.height, w.width): seconds
+        for w, seconds in per_convolution(records).items()
+        if w.kind in KINDS
+    }
+
+
+@st.composite
+def members(draw):
+    widths = {}
+    for group in groups(FULL):
+        widths |= dict.fromkeys(group, draw(st.integers(1, 9)))
+    return resized(FULL, widths)
+
+
+@settings(max_examples=10, deadline=None)
+@given(members())
+def test_macs_and_weights_are_those_of_the_network(member):
+    assert (macs(member), params(member)) == count(FastDepth(member).eval(), 224, 224)
+
+
+def test_layers_are_the_convolutions_that_kernels_are_made_for(pruned):
+    plan = trace(pruned, 224, 224)
+    traced = [step.workload.bare for step in plan.steps]
+    assert [Layer(w.kind, w.taps, w.stride, w.cin, w.cout, w.height, w.width) for w in traced] == list(layers(PRUNED))
+
+
+def truth(layer):
+    """Seconds of an invented machine: a start, arithmetic, and bytes."""
+    moved = layer.cin * layer.height * layer.width + layer.cout * layer.height * layer.width / layer.stride**2
+    return 2e-6 + layer.macs / 4e10 + 4 * moved / 1e10
+
+
+def test_a_latency_is_the_sum_of_what_was_measured():
+    measured = {layer: truth(layer) for layer in layers(PRUNED)}
+    assert Latency(measured)(PRUNED) == pytest.approx(sum(truth(layer) for layer in layers(PRUNED)))
+
+
+def test_what_was_not_measured_is_estimated_closely():
+    latency = Latency({layer: truth(layer) for v in (FULL, PRUNED) for layer in layers(v)})
+    between = uniform(FULL, macs, 0.7 * macs(FULL), 8)
+    off = [abs(latency.seconds(layer) / truth(layer) - 1) for layer in layers(between)]
+    assert np.median(off) < 0.05
+    assert latency(between) == pytest.approx(sum(map(truth, layers(between))), rel=0.03)
+
+
+def test_left_out_errors_are_what_leaving_out_gives():
+    measured = {layer: truth(layer) for layer in layers(PRUNED)}
+    latency = Latency(measured)
+    fields = latency._fields["pointwise"]
+    one = next(layer for layer in measured if layer.kind == "pointwise")
+    others = Latency({layer: seconds for layer, seconds in measured.items() if layer != one})
+    if (others._fields["pointwise"].length, others._fields["pointwise"].spread) == (fields.length, fields.spread):
+        assert abs(np.expm1(fields.left_out[0])) == pytest.approx(
+            abs(measured[one] / others.seconds(one) - 1), rel=0.2, abs=1e-3
+        )
+
+
+def test_too_few_measurements_are_refused():
+    with pytest.raises(ZooError, match="only 0 measured depthwise layers"):
+        Latency({})
+
+
+@pytest.mark.parametrize(("board", "published"), [("cpu", 27.1e-3), ("gpu", 4.94e-3)])
+def test_the_authors_logs_add_up_to_the_published_sums(board, published):
+    folder = DATA / "tx2_tuning"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is missing: the authors' tuning logs")
+    lines = [line for path in sorted(folder.glob(f"tx2-{board}*.log")) for line in path.read_text().splitlines()]
+    latency = Latency(table([parse(line, "tx2-cpu", "Jetson TX2") for line in lines]))
+    assert latency(PRUNED) == pytest.approx(published, rel=0.03)
+    assert np.median(latency.errors()) < 0.10
+
+
+def test_the_bundled_tx2_log_is_used_for_cost_and_for_nothing_else():
+    from zoo.kernels.log import best
+
+    records, remarks = read(path_of(device("tx2-cpu")))
+    assert not remarks
+    assert {record.source for record in records} == {"imported"}
+    assert not best(records, device("tx2-cpu"))
+    assert Latency(table(records))(PRUNED) == pytest.approx(27.1e-3, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["", "{}", "[]", '{"v": 0.1, "i": [], "r": []}', '{"v": 0.2, "i": 3, "r": [[1], 0, 1, 1]}', "\x00", "9" * 5000],
+)
+def test_other_lines_are_no_records(line):
+    with pytest.raises(KernelError, match="not an AutoTVM"):
+        parse(line, "tx2-cpu", "a board")
+
+
+def test_proposals_meet_the_target_and_no_wider_one_would():
+    target = 0.98 * macs(FULL)
+    found = proposals(FULL, macs, target, 8)
+    assert len(found) == 16
+    for offer in found:
+        assert offer.width % 8 == 0
+        assert offer.cost == macs(offer.variant) <= target
+        if offer.width + 8 < offer.before:
+            assert macs(resized(FULL, dict.fromkeys(offer.group, offer.width + 8))) > target
+        changed = {b for b, width in blocks(offer.variant).items() if width != blocks(FULL)[b]}
+        assert changed == set(offer.group)
+
+
+def test_a_block_that_cannot_get_there_makes_no_proposal():
+    assert len(proposals(FULL, macs, 0.8 * macs(FULL), 8)) < 16
+    assert not proposals(FULL, macs, 1, 8)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.floats(0.05, 0.99), st.sampled_from([1, 8, 16]))
+def test_uniform_widths_meet_the_target(share, multiple):
+    made = uniform(FULL, macs, share * macs(FULL), multiple)
+    assert macs(made) <= share * macs(FULL)
+    assert all(width % multiple == 0 for width in blocks(made).values())

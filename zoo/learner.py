@@ -1,0 +1,105 @@
+"""What learns: a network with an extra head per decoder stage, its optimisers, and the average of its weights."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .blocks import Layer, double
+from .network import FastDepth, initialise
+from .optimise import Muon, split
+from .recipe import STAGES, Recipe
+from .variant import Variant
+
+AVERAGE = 0.999  # decay of the averaged weights, which are the ones evaluated and kept
+
+
+class Trainee(nn.Module):
+    """A network and the extra heads through which its decoder's earlier stages are trained."""
+
+    def __init__(self, network: FastDepth) -> None:
+        super().__init__()
+        self.network = network
+        self.heads = nn.ModuleDict(
+            {str(j): Layer(c, 1, 1, nn.ReLU()) for j, c in enumerate(network.variant.decoder_widths[:-1], start=1)}
+        )
+        for module in self.modules():
+            if isinstance(module, nn.ReLU | nn.ReLU6):
+                module.inplace = True  # a third fewer bytes moved
+
+    def forward(self, images: Tensor, stages: int) -> Tensor:
+        """(N, 3, S, S) -> metres on the map that `stages` of the decoder give, side S / 2^(6 - stages).
+
+        The last doubling is left out: a head is a 1x1 layer, and those commute with it.
+        """
+        network = self.network
+        encoded = network.encoder(images)
+        x = encoded[-1]
+        for j, stage in enumerate(network.decoder.values(), start=1):
+            x = stage(x)
+            if j == stages:
+                break
+            x = double(x)
+            if j in network.decoder.skips:
+                x = x + encoded[network.decoder.skips[j]]
+        depth: Tensor = network.head(x) if stages == STAGES else self.heads[str(stages)](x)
+        return depth
+
+    def view(self, stages: int) -> Callable[[Tensor], Tensor]:
+        """The whole network as trained so far: images -> metres at the images' size."""
+        return lambda images: F.interpolate(self(images, stages), size=images.shape[2:])
+
+
+def loss(predicted: Tensor, target: Tensor) -> Tensor:
+    """L1 on depth + half of L1 on log depth + half of L1 on the depth's differences, over known pixels."""
+    known = target > 0
+    error = torch.where(known, predicted - target, 0.0)
+    logs = torch.where(known, predicted.clamp(min=0.05).log() - target.clamp(min=0.05).log(), 0.0)
+    across = torch.where(known[..., 1:] & known[..., :-1], error[..., 1:] - error[..., :-1], 0.0)
+    down = torch.where(known[..., 1:, :] & known[..., :-1, :], error[..., 1:, :] - error[..., :-1, :], 0.0)
+    return error.abs().mean() + 0.5 * logs.abs().mean() + 0.5 * (across.abs().mean() + down.abs().mean())
+
+
+class Learner:
+    """A trainee, the average of its weights, its optimisers, and how many steps they have taken."""
+
+    PARTS = ("trainee", "average", "adam", "muon")
+
+    def __init__(self, variant: Variant, recipe: Recipe, start: FastDepth | None, rng: torch.Generator) -> None:
+        """Random weights, or those of a network `start`."""
+        self.recipe = recipe
+        network = FastDepth(variant)
+        initialise(network, rng)
+        self.trainee = Trainee(network)
+        for head in self.trainee.heads.values():
+            initialise(head, rng)
+            nn.init.constant_(head.norm.bias, 2.5)  # type: ignore[arg-type,union-attr]
+        if start is not None:
+            network.load_state_dict(start.state_dict())
+        self.trainee.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = copy.deepcopy(self.trainee).eval()
+        matrices, rest = split(self.trainee)
+        self.adam = torch.optim.AdamW(rest, recipe.rate, weight_decay=recipe.decay)
+        self.muon = Muon(matrices, recipe.matrix_rate)
+        self.steps = 0
+
+    def step(self, images: Tensor, depths: Tensor, stages: int, rate: float) -> float:
+        """One step of both optimisers, at a share `rate` of their peak rates, and of the average; the loss."""
+        self.trainee.train()
+        value = loss(self.trainee(images.to(memory_format=torch.channels_last), stages), depths)
+        self.trainee.zero_grad()
+        value.backward()  # type: ignore[no-untyped-call]
+        for optimiser, peak in ((self.adam, self.recipe.rate), (self.muon, self.recipe.matrix_rate)):
+            optimiser.param_groups[0]["lr"] = peak * rate
+            optimiser.step()
+        self.steps += 1
+        decay = min(AVERAGE, (1 + self.steps) / (10 + self.steps))
+        with torch.no_grad():
+            for kept, fresh in zip(self.average.state_dict().values(), self.trainee.state_dict().values(), strict=True):
+                if kept.dtype.is_floating_point:
+                    kept.lerp_(fresh, 1 - decay)
+        return value.item()
