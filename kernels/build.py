@@ -11,9 +11,11 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from . import ptx, source_cuda
 from .device import Device
 from .errors import KernelError
 from .extras import require
@@ -54,13 +56,11 @@ def build(
         work.mkdir()
         made.mkdir()
         total = len(plan.workloads) + 1
-        for i, workload in enumerate(plan.workloads):
-            tick(str(workload), i, total)
-            compile_kernel(workload, device, program.knobs[workload], work / f"{symbol(workload)}.o")
+        sources = (_gpu_sources if device.gpu else _cpu_sources)(program, model["name"], work, tick)
         tick("linking", total - 1, total)
-        _link(program, model["name"], work, made)
+        _link(program, sources, work, made)
         (made / PARAMETERS).write_bytes(program.parameters)
-        for name in ("fastdepth.h", "fastdepth.py"):
+        for name in ("fastdepth.h", "fastdepth.py", *(["fastdepth_cuda.h"] if device.gpu else [])):
             shutil.copyfile(RUNTIME / name, made / name)
         (made / MANIFEST).write_text(json.dumps(_manifest(program, model, original.macs, made), indent=1) + "\n")
         if folder.exists():
@@ -83,17 +83,48 @@ def compile_kernel(workload: Workload, device: Device, knobs: dict[str, int], pa
     tvm.compile(module, target=tvm.target.Target(dict(device.target))).mod.write_to_file(str(path))
 
 
-def _link(program: Program, model: str, work: Path, made: Path) -> None:
-    """The library, and the little program beside it that finds it by its own place."""
-    generated, exports = work / "network.c", work / "exports.map"
+def _cpu_sources(program: Program, model: str, work: Path, tick: Tick) -> list[Path]:
+    """What the library is made of: object files, the tables, the runtime for processors."""
+    workloads = program.plan.workloads
+    for i, workload in enumerate(workloads):
+        tick(str(workload), i, len(workloads) + 1)
+        compile_kernel(workload, program.device, program.knobs[workload], work / f"{symbol(workload)}.o")
+    generated = work / "network.c"
     generated.write_text(network_c(program, model))
+    return [generated, *work.glob("*.o"), *(RUNTIME / "cpu").glob("*.c")]
+
+
+def _gpu_sources(program: Program, model: str, work: Path, tick: Tick) -> list[Path]:
+    """The same for graphics processors: the kernels are PTX, a text in the tables."""
+    gpu, workloads = program.device.gpu, program.plan.workloads
+    assert gpu is not None
+    kernels = {}
+    for i, workload in enumerate(workloads):
+        tick(str(workload), i, len(workloads) + 1)
+        kernels[workload] = ptx.kernel(workload, program.device, program.knobs[workload], symbol(workload))
+    text = ptx.together(list(kernels.values()), program.device)
+    for name, usage in (ptx.assemble(text, gpu.arch) or {}).items():
+        if usage.spilled_bytes:
+            raise KernelError(
+                f"{name}: its knobs need more registers than {gpu.arch} has; {usage.spilled_bytes} bytes spill"
+            )
+    generated = work / "network.c"
+    generated.write_text(source_cuda.network_c(program, model, kernels, text))
+    return [generated, *(RUNTIME / "cuda").glob("*.c")]
+
+
+def _link(program: Program, sources: list[Path], work: Path, made: Path) -> None:
+    """The library, and the little program beside it that finds it by its own place."""
+    exports = work / "exports.map"
     exports.write_text(EXPORTS)
-    sources = [str(path) for path in (generated, *RUNTIME.glob("*.c"), *work.glob("*.o"))]
-    shared = ["-fPIC", "-shared", f"-Wl,--version-script={exports}", *sources, "-o", str(made / LIBRARY)]
+    folder = RUNTIME / ("cuda" if program.device.gpu else "cpu")
+    paths = [str(path) for path in (*sources, *RUNTIME.glob("*.c"))]
+    libraries = ["-ldl"] if program.device.gpu else []
+    shared = ["-fPIC", "-shared", f"-Wl,--version-script={exports}", *paths, *libraries, "-o", str(made / LIBRARY)]
     program_c = [str(RUNTIME / "program" / "main.c"), f"-L{made}", "-lfastdepth", "-lm", "-Wl,-rpath,$ORIGIN"]
     for words in (shared, [*program_c, "-o", str(made / PROGRAM)]):
         command = [sys.executable, "-m", "ziglang", "cc", "-target", program.device.linker, "-std=c11", "-O2"]
-        command += ["-D_GNU_SOURCE", f"-I{RUNTIME}", "-pthread", "-s", *words]
+        command += ["-D_GNU_SOURCE", f"-I{RUNTIME}", f"-I{folder}", "-pthread", "-s", *words]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise KernelError(f"linking for {program.device.name} failed: {done.stderr.strip()[-800:]}")
@@ -115,6 +146,7 @@ def _manifest(program: Program, model: dict[str, Any], macs: int, made: Path) ->
         "unit": "metres",
         "macs": macs,
         "schedule_version": VERSION,
+        "gpu": asdict(device.gpu) if device.gpu else None,
         "steps": [
             step | {"knobs": program.knobs[call.step.workload], "source": program.sources[call.step.workload]}
             for step, call in zip(steps(program.plan), program.calls, strict=True)

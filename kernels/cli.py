@@ -14,6 +14,11 @@ from . import cli_tuning
 from .cli_tuning import Json, Model
 from .errors import KernelError
 
+WHERE = {
+    "here": "",
+    "emulated": ", under emulation",
+    "thread by thread": ", its threads run one by one on this processor",
+}
 Sides = Annotated[str | None, typer.Option("--input", help="Sides, HEIGHTxWIDTH, multiples of 32.")]
 
 
@@ -80,7 +85,7 @@ def compile_(
     from .build import build
     from .device import device as find
     from .export import trace
-    from .verify import emulate, verify
+    from .verify import emulate, simulated, verify
 
     target = find(device)
     variant, folder = identify(model)
@@ -96,9 +101,14 @@ def compile_(
     plan = trace(network, height, width)
     with console.progress("compiling") as tick:
         sources = build(plan, target, out, facts, tick)
-    eager = one_thread(network)
-    report = verify(out, plan, eager) if target.runs_here else None
-    error = report.error if report else emulate(out, target.machine, eager)
+        eager, error, checked = one_thread(network), None, None
+        report = verify(out, plan, eager) if target.runs_here else None
+        if report:
+            error, checked = report.error, "here"
+        elif target.gpu:
+            error, checked = simulated(plan, target, eager, tick), "thread by thread"
+        elif (error := emulate(out, target.machine, eager)) is not None:
+            checked = "emulated"
     size = sum(path.stat().st_size for path in out.iterdir())
     row = {
         "artifact": str(out),
@@ -109,7 +119,7 @@ def compile_(
         "knobs": sources,
         "size_bytes": size,
         "max_abs_error_m": error,
-        "checked": "here" if report else "emulated" if error is not None else None,
+        "checked": checked,
     }
     if json:
         console.show_json(row)
@@ -120,8 +130,7 @@ def compile_(
     table.add_row("layers", f"{len(plan.steps)}: {tuned} tuned, {plain} with default knobs")
     table.add_row("size", f"{size / 1e6:.1f} MB")
     if error is not None:
-        where = "" if report else ", under emulation"
-        table.add_row("largest difference to eager", f"{error:.1e} m{where}")
+        table.add_row("largest difference to eager", f"{error:.1e} m{WHERE[str(checked)]}")
     if report:
         table.add_row(
             "eager, compiled, 1 thread", f"{report.eager_ms:.1f} ms, {report.compiled_ms:.1f} ms (median of 15)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import platform
 import tomllib
 from collections.abc import Mapping
@@ -13,7 +14,24 @@ from typing import Any
 from .errors import KernelError
 
 FOLDER = Path(__file__).parent / "devices"
+CUDA = "libcuda.so.1"  # the driver, as Linux names it
 CPUINFO = Path("/proc/cpuinfo")
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A graphics processor that takes PTX."""
+
+    arch: str  # the oldest that the kernels run on, as PTX names it: sm_62
+    multiprocessors: int
+    shared: int  # bytes that a block of threads may share
+    threads: int  # in a block, at most
+
+    @property
+    def capability(self) -> tuple[int, int]:
+        """Major and minor number of the architecture."""
+        number = int(self.arch.removeprefix("sm_"))
+        return number // 10, number % 10
 
 
 @dataclass(frozen=True)
@@ -25,16 +43,28 @@ class Device:
     machine: str  # as platform.machine() says
     target: Mapping[str, Any]  # what TVM is told
     linker: str  # architecture, system and oldest C library, as zig names them
-    lanes: int  # float32 values of one vector register
-    registers: int  # vector registers
+    lanes: int  # float32 values of one vector register; 1 where threads take their place
+    registers: int  # vector registers, or registers of a thread
     requires: tuple[str, ...]  # CPU features, as the kernel's /proc/cpuinfo names them
     source: str  # where these facts were read
     board: bool = False  # a board is chosen by name; `host` is always a class
+    gpu: Gpu | None = None
 
     @property
     def runs_here(self) -> bool:
         """Whether this machine can run what is compiled for the device."""
-        return self.machine == platform.machine() and set(self.requires) <= features()
+        fits = self.machine == platform.machine() and set(self.requires) <= features()
+        return fits and (self.gpu is None or _cuda())
+
+
+@cache
+def _cuda() -> bool:
+    """Whether there is a CUDA driver."""
+    try:
+        ctypes.CDLL(CUDA)
+    except OSError:
+        return False
+    return True
 
 
 @cache
@@ -44,7 +74,8 @@ def records() -> tuple[Device, ...]:
     for path in sorted(FOLDER.glob("*.toml"), reverse=True):
         try:
             record = tomllib.loads(path.read_text())
-            found.append(Device(**{**record, "requires": tuple(record["requires"])}))
+            gpu = Gpu(**record["gpu"]) if "gpu" in record else None
+            found.append(Device(**{**record, "requires": tuple(record["requires"]), "gpu": gpu}))
         except (TypeError, KeyError, tomllib.TOMLDecodeError) as error:
             raise KernelError(f"{path}: not a device record ({error})") from error
     return tuple(sorted(found, key=lambda device: device.board))

@@ -100,5 +100,7 @@ def _blocked(shape: tuple[int, int, int], lanes: int) -> tuple[int, ...]:
 
 def _workspace(w: Workload, knobs: dict[str, int], device: Device) -> int:
     """Staged input and accumulators, each rounded up to lines. The accumulators usually live in registers."""
+    if device.gpu:
+        return 0
     tile = max(knobs["cols"], 1) * knobs.get("rows", 1) * knobs.get("blocks", 1) * device.lanes
     return staged(w, knobs.get("strip", 1), device) + 2 * FLOAT * tile + 4 * LINE

@@ -13,7 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
+from .device import Device
 from .errors import KernelError
+from .log import best, path_of, read
+from .lower import lower
 from .plan import Array, Plan
 from .reference import interpret
 from .rewrite import rewrite
@@ -21,6 +24,7 @@ from .runtime.fastdepth import MANIFEST, FastDepth
 
 TOLERANCE = {"f32": 1e-4}  # metres
 RUNS = 15
+Tick = Callable[[str, int, int], None]
 Run = Callable[[Array], Array]  # (3, H, W) in [0, 1] -> (H, W) metres
 
 
@@ -64,6 +68,20 @@ def emulate(folder: Path, machine: str, eager: Run) -> float | None:
     error = float(np.abs(np.subtract(found, eager(image))).max())
     if not error <= TOLERANCE["f32"]:
         raise KernelError(f"{folder}: under {qemu}, compiled and eager differ by {error:.1e} m")
+    return error
+
+
+def simulated(plan: Plan, device: Device, eager: Run, tick: Tick) -> float:
+    """The same difference for kernels of a graphics processor that is not here, their threads run one after another on
+    this processor. Raises KernelError if they differ."""
+    from .simulate import run
+
+    program = lower(rewrite(plan), device, best(read(path_of(device))[0], device))
+    shape = program.plan.shapes()[program.plan.input]
+    image = np.random.default_rng(0).random(shape, np.float32)
+    error = float(np.abs(run(program, image, tick) - eager(image)).max())
+    if not error <= TOLERANCE["f32"]:
+        raise KernelError(f"{device.name}: kernels and eager differ by {error:.1e} m")
     return error
 
 

@@ -12,8 +12,8 @@ RUNTIME = ROOT / "kernels" / "runtime"
 @pytest.mark.parametrize("sanitizer", ["thread", "address,undefined"])
 def test_the_pool_under_a_sanitizer(sanitizer, tmp_path):
     program = tmp_path / "stress"
-    sources = [str(ROOT / "tests" / "pool_stress.c"), str(RUNTIME / "pool.c")]
-    flags = ["-std=c11", "-O1", "-g", "-D_GNU_SOURCE", "-pthread", f"-I{RUNTIME}", f"-fsanitize={sanitizer}"]
+    sources = [str(ROOT / "tests" / "pool_stress.c"), str(RUNTIME / "cpu" / "pool.c")]
+    flags = ["-std=c11", "-O1", "-g", "-D_GNU_SOURCE", "-pthread", f"-I{RUNTIME / 'cpu'}", f"-fsanitize={sanitizer}"]
     try:
         made = subprocess.run(["cc", *flags, *sources, "-o", str(program)], capture_output=True, text=True, check=False)
     except FileNotFoundError:
@@ -27,7 +27,7 @@ def test_the_pool_under_a_sanitizer(sanitizer, tmp_path):
 
 def test_the_sources_are_portable_c11_without_warnings(tmp_path):
     try:
-        for source in sorted(RUNTIME.glob("*.c")):
+        for source in sorted(RUNTIME.rglob("*.c")):
             command = [
                 "cc",
                 "-std=c11",
@@ -36,6 +36,7 @@ def test_the_sources_are_portable_c11_without_warnings(tmp_path):
                 "-Wpedantic",
                 "-Werror",
                 "-D_GNU_SOURCE",
+                f"-I{RUNTIME}",
                 "-c",
                 str(source),
             ]

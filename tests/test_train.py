@@ -91,7 +91,9 @@ def test_a_run_that_was_killed_ends_with_the_same_bits(folder, tmp_path):
 
     def start(out):
         line = f"train --frames {folder} --hold-out 2 --config {tmp_path / 'recipe.toml'} -o {out}"
-        return subprocess.Popen([sys.executable, "-c", program, *line.split()], env=environment, stdout=subprocess.DEVNULL)
+        return subprocess.Popen(
+            [sys.executable, "-c", program, *line.split()], env=environment, stdout=subprocess.DEVNULL
+        )
 
     assert start(tmp_path / "whole").wait() == 0
     stopped = start(tmp_path / "stopped")

@@ -14,6 +14,7 @@ from itertools import product
 from ..device import Device
 from ..errors import KernelError
 from ..workload import Workload
+from . import gpu_knobs
 
 VERSION = 1  # of the schedules; records made for another are not used
 Knobs = Mapping[str, int]
@@ -30,6 +31,9 @@ def divisors(n: int) -> list[int]:
 
 def space(w: Workload, device: Device) -> Iterator[dict[str, int]]:
     """Every legal setting. Tiles divide what they tile, and fit the vector registers with their operands."""
+    if device.gpu:
+        yield from gpu_knobs.space(w, device)
+        return
     height, width = w.conv_sides
     if w.kind == "head":
         for cols in divisors(width):
@@ -57,6 +61,8 @@ def staged(w: Workload, strip: int, device: Device) -> int:
 
 def default(w: Workload, device: Device) -> dict[str, int]:
     """A setting that works well untuned: enough tasks to share out, then the tile that keeps the arithmetic units busiest."""
+    if device.gpu:
+        return gpu_knobs.default(w, device)
     height, _ = w.conv_sides
     count = -(-w.cout // device.lanes)
 
@@ -81,6 +87,9 @@ def _idleness(w: Workload, device: Device, k: dict[str, int]) -> float:
 
 def check(w: Workload, device: Device, knobs: Knobs) -> None:
     """Raise KernelError, with the reason, unless the setting is legal."""
+    if device.gpu:
+        gpu_knobs.check(w, device, knobs)
+        return
     if dict(knobs) in space(w, device):
         return
     names = sorted(default(w, device))

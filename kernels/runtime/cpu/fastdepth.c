@@ -1,12 +1,11 @@
 #include "fastdepth.h"
 
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "common.h"
 #include "network.h"
 #include "pool.h"
 
@@ -19,18 +18,7 @@ struct fastdepth {
     argument (*arguments)[MOST_OPERANDS];
 };
 
-static _Thread_local char message[256];
-
-const char *fastdepth_error(void) { return message; }
 const char *fastdepth_describe(void) { return network_description; }
-
-static void *fail(const char *format, ...) {
-    va_list values;
-    va_start(values, format);
-    vsnprintf(message, sizeof message, format, values);
-    va_end(values);
-    return NULL;
-}
 
 /* The kernels' link to the runtime: pointers they call through, and where they report. */
 extern int (*__TVMBackendParallelLaunch)(task *, void *, int);
@@ -38,33 +26,12 @@ extern void *(*__TVMBackendAllocWorkspace)(int, int, uint64_t, int, int);
 extern int (*__TVMBackendFreeWorkspace)(int, int, void *);
 
 void TVMFFIErrorSetRaisedFromCStrParts(const char *kind, const char **parts, int32_t count) {
-    size_t used = (size_t)snprintf(message, sizeof message, "%s: ", kind);
-    for (int32_t i = 0; i < count && used < sizeof message; i++)
-        if (parts[i]) used += (size_t)snprintf(message + used, sizeof message - used, "%s", parts[i]);
+    fail("%s: ", kind);
+    for (int32_t i = 0; i < count; i++)
+        if (parts[i]) fail_more(parts[i]);
 }
 
 static size_t rounded(size_t bytes) { return (bytes + LINE - 1) / LINE * LINE; }
-
-static uint64_t hash(const char *data, size_t bytes) { /* FNV-1a over 64-bit words; the file is padded to whole words */
-    uint64_t state = 0xcbf29ce484222325u, word;
-    for (size_t i = 0; i + sizeof word <= bytes; i += sizeof word) {
-        memcpy(&word, data + i, sizeof word);
-        state = (state ^ word) * 0x100000001b3u;
-    }
-    return state;
-}
-
-static bool load(fastdepth *n, const char *path) {
-    FILE *file = fopen(path, "rb");
-    if (!file) return fail("%s: cannot be opened", path);
-    size_t got = fread(n->parameters, 1, network_parameter_bytes, file);
-    bool whole = got == network_parameter_bytes && fgetc(file) == EOF;
-    fclose(file);
-    if (!whole) return fail("%s: not %zu bytes; it belongs to another build", path, network_parameter_bytes);
-    if (hash(n->parameters, got) != network_parameter_hash)
-        return fail("%s: damaged, or of another build", path);
-    return true;
-}
 
 static void bind(fastdepth *n) {
     for (int i = 0; i < network_step_count; i++) {
@@ -102,7 +69,7 @@ fastdepth *fastdepth_create(const char *parameters, int threads) {
     bool ready = n->parameters && n->arena && n->tensors && n->arguments && n->pool;
     if (!ready)
         fail("out of memory or threads");
-    else if ((ready = load(n, parameters))) {
+    else if ((ready = !read_parameters(parameters, n->parameters, network_parameter_bytes, network_parameter_hash))) {
         memset(n->arena, 0, arena); /* every page is there before the first image */
         bind(n);
     }

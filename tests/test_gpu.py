@@ -1,0 +1,253 @@
+"""Kernels for graphics processors where there is none: their threads one after another, their PTX through the assembler,
+the artifact's own C runtime over a driver that is made up."""
+
+import ctypes
+import json
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_kernels import ACTIVATION, CHANNELS, SIDE, TAIL, blocked, by_loops, planar
+
+from conftest import ROOT, seeded
+from zoo.kernels import ptx, simulate
+from zoo.kernels.algorithm import ALGORITHMS
+from zoo.kernels.build import build
+from zoo.kernels.device import device, records
+from zoo.kernels.errors import KernelError
+from zoo.kernels.export import trace
+from zoo.kernels.lower import lower, symbol
+from zoo.kernels.rewrite import rewrite
+from zoo.kernels.runtime.fastdepth import FastDepth
+from zoo.kernels.schedule import gpu_knobs
+from zoo.kernels.schedule.knobs import check, default, space
+from zoo.kernels.workload import Workload
+
+GPUS = [record for record in records() if record.gpu]
+TX2 = device("tx2")
+OLDEST_DRIVER = {"tx2": (6, 5), "nano": (6, 5), "xavier": (6, 5)}  # PTX that CUDA 10.2 takes, which is JetPack 4
+FACTS = {"name": "fastdepth_pruned", "weights_sha256": "", "status": "released"}
+
+
+def settle(w, data):
+    """One legal setting out of a thin, even choice of them all."""
+    settings = [*space(w, TX2)]
+    return data.draw(st.sampled_from(settings[:: max(1, len(settings) // 64)]))
+
+
+def agree(w, knobs):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(w.cin, *w.in_sides)).astype(np.float32)
+    k = rng.normal(size=(w.cout, 1 if w.kind == "depthwise" else w.cin, w.taps, w.taps)).astype(np.float32)
+    b = rng.normal(size=w.cout).astype(np.float32)
+    skip = rng.normal(size=(w.cout, *w.skip_sides)).astype(np.float32) if w.skip_sides else None
+    algorithm = ALGORITHMS[w.kind]
+    operands = [x if w.kind == "stem" else blocked(x, 1), algorithm.pack(k, 1), algorithm.pack_bias(b, 1)]
+    operands += [] if skip is None else [blocked(skip, 1)]
+    result = np.full((1, *w.out_sides) if w.kind == "head" else (w.cout, *w.out_sides, 1), np.nan, np.float32)
+    simulate.compiled(w, TX2, knobs)(*operands, result)
+    expected = by_loops(w, x, k, b, skip)
+    worst = np.abs(planar(result, w.cout) - expected).max()
+    assert worst < 1e-5 * (1 + np.abs(expected).max()), f"{w} with {knobs}: {worst:.1e}"
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.sampled_from([3, 5]), st.sampled_from([1, 2]), CHANNELS, SIDE, SIDE, ACTIVATION, TAIL, st.data())
+def test_depthwise(taps, stride, channels, height, width, activation, tail, data):
+    w = Workload("depthwise", taps, stride, channels, channels, height, width, activation + tail)
+    agree(w, settle(w, data))
+
+
+@settings(max_examples=6, deadline=None)
+@given(st.sampled_from([3, 5]), CHANNELS, SIDE, SIDE, st.booleans(), st.data())
+def test_depthwise_of_a_doubled_input(taps, channels, height, width, added, data):
+    prologue = ("double", "add") if added else ("double",)
+    w = Workload("depthwise", taps, 1, channels, channels, 2 * height, 2 * width, ("relu",), prologue)
+    agree(w, settle(w, data))
+
+
+@settings(max_examples=10, deadline=None)
+@given(CHANNELS, CHANNELS, SIDE, SIDE, ACTIVATION, TAIL, st.data())
+def test_pointwise(cin, cout, height, width, activation, tail, data):
+    w = Workload("pointwise", 1, 1, cin, cout, height, width, activation + tail)
+    agree(w, settle(w, data))
+
+
+@settings(max_examples=6, deadline=None)
+@given(st.sampled_from(["stem", "conv"]), st.sampled_from([1, 2]), CHANNELS, SIDE, SIDE, ACTIVATION, st.data())
+def test_dense(kind, stride, cout, height, width, activation, data):
+    w = Workload(kind, 3, stride, 3, cout, height, width, activation)
+    agree(w, settle(w, data))
+
+
+@settings(max_examples=5, deadline=None)
+@given(CHANNELS, SIDE, SIDE, st.sampled_from([("relu",), ("relu", "double")]), st.data())
+def test_head(cin, height, width, epilogue, data):
+    w = Workload("head", 1, 1, cin, 1, height, width, epilogue)
+    agree(w, settle(w, data))
+
+
+@pytest.fixture(scope="module")
+def pruned_plan(pruned):
+    return rewrite(trace(pruned, 224, 224))
+
+
+@pytest.mark.parametrize("record", GPUS, ids=lambda d: d.name)
+def test_defaults_are_legal_and_launches_within_limits(record, pruned_plan):
+    for w in pruned_plan.workloads:
+        knobs = default(w, record)
+        check(w, record, knobs)
+        assert knobs.get("across", 1) * knobs["down"] * knobs["wide"] <= record.gpu.threads
+        assert gpu_knobs.shared(w, knobs) <= record.gpu.shared
+
+
+def test_what_is_not_legal_is_refused_with_the_reason():
+    w = Workload("pointwise", 1, 1, 16, 24, 14, 14)
+    with pytest.raises(KernelError, match="this schedule has"):
+        check(w, TX2, {"rows": 1})
+    with pytest.raises(
+        KernelError, match=r"tiles must divide 24 channels of 14x14 pixels.*1024 threads and 49152 bytes"
+    ):
+        check(w, TX2, default(w, TX2) | {"down": 3})
+
+
+@pytest.mark.parametrize("record", GPUS, ids=lambda d: d.name)
+def test_the_assembler_takes_every_kernel_and_spills_nothing(record, pruned_plan):
+    workloads = [w for w in pruned_plan.workloads if w.height in (7, 112, 224)]  # the largest tiles and the smallest
+    kernels = [ptx.kernel(w, record, default(w, record), symbol(w)) for w in workloads]
+    text = ptx.together(kernels, record)
+    version = tuple(map(int, re.search(r"\.version (\d+)\.(\d+)", text).groups()))
+    assert version <= OLDEST_DRIVER.get(record.name, (99, 0))
+    assert f".target {record.gpu.arch}" in text
+    assert ".extern" not in text
+    assert len(re.findall(r"\.visible \.entry ", text)) == len(kernels)
+    used = ptx.assemble(text, record.gpu.arch)
+    if used is None:
+        pytest.skip("no ptxas that knows this GPU (PyPI: nvidia-cuda-nvcc-cu12==12.9.86)")
+    assert set(used) == {kernel.symbol for kernel in kernels}
+    assert not any(usage.spilled_bytes for usage in used.values())
+    assert all(usage.shared_bytes <= record.gpu.shared for usage in used.values())
+    for kernel in kernels:
+        threads = np.prod(kernel.threads)
+        assert used[kernel.symbol].registers * threads <= 65536  # of a multiprocessor
+
+
+@pytest.mark.parametrize("name", ["fastdepth_pruned", pytest.param("fastdepth", marks=pytest.mark.slow)])
+def test_the_whole_network_thread_by_thread_gives_the_eager_depth(name):
+    network = seeded(name)
+    program = lower(rewrite(trace(network, 32, 64)), TX2, {})
+    image = np.random.default_rng(0).random((3, 32, 64), np.float32)
+    with torch.no_grad():
+        expected = network(torch.from_numpy(image)[None])[0, 0].numpy()
+    assert np.abs(simulate.run(program, image) - expected).max() < 1e-4
+
+
+LAUNCHED = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.POINTER(ctypes.c_uint), ctypes.POINTER(ctypes.c_void_p))
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory):
+    """A made-up libcuda.so.1, loaded where the artifact will look for it."""
+    path = tmp_path_factory.mktemp("driver") / "libcuda.so.1"
+    command = [sys.executable, "-m", "ziglang", "cc", "-shared", "-fPIC", "-Wl,-soname,libcuda.so.1", "-o", path]
+    subprocess.run([*map(str, command), str(ROOT / "tests" / "fake_cuda.c")], check=True)
+    try:
+        ctypes.CDLL("libcuda.so.1")
+        pytest.skip("there is a real driver here")
+    except OSError:
+        return ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
+
+
+@pytest.fixture(scope="module")
+def card(tmp_path_factory, driver):
+    """(network, artifact for a PC's GPU, its program) at a small size."""
+    network = seeded("fastdepth_pruned")
+    folder = tmp_path_factory.mktemp("card") / "cuda"
+    plan = trace(network, 32, 64)
+    build(plan, device("cuda"), folder, FACTS)
+    return network, folder, lower(rewrite(plan), device("cuda"), {})
+
+
+class Launches:
+    """Stands in for the GPU: runs each kernel thread by thread on the very addresses it was given."""
+
+    def __init__(self, program):
+        self.calls, self.sizes = {}, []
+        for call in program.calls:
+            w = call.step.workload
+            made = ptx.kernel(w, program.device, program.knobs[w], call.symbol)
+            self.calls[made.symbol] = (call, made, simulate.compiled(w, program.device, program.knobs[w]))
+        self.callback = LAUNCHED(self)
+
+    def __call__(self, name, sizes, arguments):
+        call, kernel, function = self.calls[name.decode()]
+        self.sizes.append((tuple(sizes[:3]), tuple(sizes[3:6])) == (kernel.blocks, kernel.threads))
+        names = [n for n in ptx.NAMES if n != "skip" or call.step.skip]
+        shapes = {n: operand.shape for n, operand in zip(names, call.operands, strict=True)}
+        arrays = {}
+        for i, operand in enumerate(kernel.operands):
+            address = ctypes.cast(arguments[i], ctypes.POINTER(ctypes.c_uint64))[0]
+            values = (ctypes.c_float * int(np.prod(shapes[operand]))).from_address(address)
+            arrays[operand] = np.ctypeslib.as_array(values).reshape(shapes[operand])
+        function(*(arrays[n] for n in names))
+
+
+def test_the_artifact_s_runtime_launches_what_was_compiled(card, driver):
+    network, folder, program = card
+    launches = Launches(program)
+    driver.fake_set_up(5, 2, launches.callback)
+    image = np.random.default_rng(1).random((3, 32, 64), np.float32)
+    with torch.no_grad():
+        expected = network(torch.from_numpy(image)[None])[0, 0].numpy()
+    with FastDepth(folder) as compiled:
+        assert np.abs(compiled(image) - expected).max() < 1e-4
+        assert len(launches.sizes) == len(program.calls)
+        assert all(launches.sizes)
+        depth, seen = compiled.observe(image)
+        assert np.abs(seen[program.plan.output][0] - expected).max() < 1e-4
+        assert np.array_equal(depth, seen[program.plan.output][0])
+        with torch.no_grad():
+            stages = network.stages(torch.from_numpy(image)[None])
+        assert np.abs(seen["encoder.13.pointwise"] - stages["encoder.13"][0].numpy()).max() < 1e-4
+        assert np.allclose(compiled.times(image, 1), 2e-3)
+        given, made = np.ascontiguousarray(image), np.zeros((32, 64), np.float32)
+        pointers = [ctypes.c_uint64(array.ctypes.data) for array in (given, made)]
+        assert compiled._library.fastdepth_run_device(ctypes.c_void_p(compiled._handle), *pointers) == 0
+        assert np.array_equal(made, depth)
+    assert driver.fake_held() == 0  # everything was given back
+
+
+def test_an_older_gpu_is_refused_with_both_sides_named(card, driver):
+    _, folder, _ = card
+    driver.fake_set_up(5, 0, LAUNCHED(lambda *_: None))
+    with pytest.raises(Exception, match="compiled for GPUs from sm_52 on, this one is sm_50"):
+        FastDepth(folder)
+    assert driver.fake_held() == 0
+
+
+def test_without_a_driver_one_line_says_so(card):
+    _, folder, _ = card
+    photo = folder.parent / "photo.ppm"
+    photo.write_bytes(b"P6 2 1 255\nabcdef")
+    done = subprocess.run([folder / "fastdepth", photo], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "libcuda.so.1: NVIDIA's driver cannot be opened here" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_an_artifact_for_the_tx2_is_made_here_and_small(tmp_path, pruned):
+    build(trace(pruned, 224, 224), TX2, tmp_path / "tx2", FACTS)
+    manifest = json.loads((tmp_path / "tx2" / "manifest.json").read_text())
+    assert manifest["gpu"]["arch"] == "sm_62"
+    assert sum(path.stat().st_size for path in (tmp_path / "tx2").iterdir()) < 6_500_000
+    table = subprocess.run(
+        ["readelf", "-W", "-V", "-d", tmp_path / "tx2" / "libfastdepth.so"], capture_output=True, text=True
+    ).stdout
+    assert max(tuple(map(int, v.split("."))) for v in re.findall(r"GLIBC_([\d.]+)", table))[:2] <= (2, 27)
+    needed = set(re.findall(r"\(NEEDED\).*\[(.*)\]", table))
+    assert needed <= {"libc.so.6", "libdl.so.2", "libpthread.so.0", "ld-linux-aarch64.so.1"}
