@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
+from .device import Device
 from .errors import KernelError
 from .log import FOREIGN, Record
+from .schedule.gpu_knobs import NAMES, illegal
+from .schedule.knobs import VERSION
 from .workload import Workload
 
 NCHW = ("topi_nn_conv2d", "topi_nn_depthwise_conv2d_nchw")
@@ -20,8 +24,8 @@ NCHW = ("topi_nn_conv2d", "topi_nn_depthwise_conv2d_nchw")
 def parse(line: str, device: str, host: str) -> Record:
     """The record that a line holds, as measured on `host` (a board in words) for `device`. Raises KernelError.
 
-    Its knobs are kept under their own names, factors of a split numbered from the outermost; they belong to no schedule
-    of ours, so what such a record says is how fast a convolution can be.
+    Its knobs are kept under their own names, factors of a split numbered from the outermost. They belong to no schedule
+    of ours: what such a record says is how fast a convolution can be.
     """
     try:
         content = json.loads(line)
@@ -44,6 +48,28 @@ def parse(line: str, device: str, host: str) -> Record:
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError) as error:
         raise KernelError(f"not an AutoTVM 0.1 record ({type(error).__name__}: {str(error)[:80]})") from error
     return Record.parse(record.line())
+
+
+def translated(record: Record, device: Device) -> Record | None:
+    """The same tiling in the knobs of our schedule, where it has one; None where it has not.
+
+    AutoTVM's blocks split an axis four ways: blocks, virtual threads, threads, results in a row. A thread's results are
+    the product of the second and the last here, side by side; its seconds are those of the original.
+    """
+    k = record.knobs
+    try:
+        (across, channels), (down, rows), (wide, columns) = (
+            (k[f"tile_{axis}.2"], k[f"tile_{axis}.1"] * k[f"tile_{axis}.3"]) for axis in "fyx"
+        )
+    except KeyError:
+        return None
+    if device.gpu is None or record.workload.kind == "head":  # ours runs before the doubling, theirs ran after it
+        return None
+    chunk = 1 if record.workload.kind == "depthwise" else k.get("tile_rc.1", 1)
+    knobs = dict(zip(NAMES, (across, down, wide, channels, rows, columns, chunk), strict=True))
+    if illegal(record.workload, device, knobs):
+        return None
+    return replace(record, schedule=VERSION, knobs=knobs)
 
 
 def _kind(task: str, cin: int, cout: int, taps: int) -> str:

@@ -126,8 +126,11 @@ def compile_(
         return
     console.heading(f"{out}: {variant.name} for {target.name}")
     table = console.table("", "", header=False)
-    tuned, plain = sources.get("measured", 0), sources.get("default", 0)
-    table.add_row("layers", f"{len(plan.steps)}: {tuned} tuned, {plain} with default knobs")
+    tuned, imported, plain = (sources.get(name, 0) for name in ("measured", "imported", "default"))
+    kinds = (
+        f"{tuned} tuned, " + (f"{imported} with imported knobs, " if imported else "") + f"{plain} with default knobs"
+    )
+    table.add_row("layers", f"{len(plan.steps)}: {kinds}")
     table.add_row("size", f"{size / 1e6:.1f} MB")
     if error is not None:
         table.add_row("largest difference to eager", f"{error:.1e} m{WHERE[str(checked)]}")

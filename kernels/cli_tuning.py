@@ -161,14 +161,15 @@ def import_(
     host: Annotated[str, typer.Option(help="That device in words, with where the logs are from.")],
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Log to add to; default: the device's own.")] = None,
 ) -> None:
-    """Add what AutoTVM measured, until 2024 the tuner of TVM. It tells zoo prune how fast a device is."""
-    from .autotvm import parse
+    """Add what AutoTVM measured, until 2024 the tuner of TVM: how fast a device is, and which tilings won there."""
+    from .autotvm import parse, translated
     from .device import device as find
-    from .log import append, path_of, read
+    from .log import FOREIGN, append, path_of, read
 
-    path = out or path_of(find(device))
+    target = find(device)
+    path = out or path_of(target)
     present = {record.line() for record in read(path)[0]}
-    fresh = []
+    fresh: dict[str, Record] = {}
     for log in logs:
         try:
             lines = log.read_text(errors="replace").splitlines()
@@ -176,15 +177,17 @@ def import_(
             raise KernelError(f"{log}: {error.strerror or error}") from error
         for number, line in enumerate(lines, start=1):
             try:
-                record = parse(line, find(device).name, host)
+                record = parse(line, target.name, host)
             except KernelError as error:
                 console.complain(f"{log}:{number}: {error}")
                 continue
-            if record.line() not in present:
-                present.add(record.line())
-                fresh.append(record)
-    append(path, fresh)
-    console.out.print(f"{path}: {len(fresh)} records added", soft_wrap=True)
+            ours = translated(record, target)
+            fresh |= {made.line(): made for made in (record, ours) if made and made.line() not in present}
+    append(path, fresh.values())
+    usable = sum(record.schedule != FOREIGN for record in fresh.values())
+    console.out.print(
+        f"{path}: {len(fresh)} records added, {usable} of them tilings that our schedules have too", soft_wrap=True
+    )
 
 
 def _read(log: str) -> tuple[Device, list[Record], list[str]]:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from .device import Device
+from .errors import KernelError
 from .log import Record
 from .memory import LINE, layout
 from .plan import Plan, Step
-from .schedule.knobs import default, staged
+from .schedule.knobs import check, default, staged
 from .workload import Workload
 
 FLOAT = 4  # bytes
@@ -81,11 +82,22 @@ def lower(plan: Plan, device: Device, records: Mapping[Workload, Record]) -> Pro
         skip = [tensor(step.skip)] if step.skip else []
         operands = (tensor(step.source), parameter(weight), parameter(bias), *skip, tensor(step.result))
         calls.append(Call(step, symbol(step.workload), operands))
-    known = {w: record for w, record in records.items() if w in plan.workloads}
+    known = {w: record for w in plan.workloads if (record := _record(w, device, records))}
     knobs = {w: known[w].knobs if w in known else default(w, device) for w in plan.workloads}
     sources = {w: known[w].source if w in known else "default" for w in plan.workloads}
     workspace = max(_workspace(w, knobs[w], device) for w in plan.workloads)
     return Program(plan, device, knobs, sources, tuple(calls), bytes(packed), arena, workspace)
+
+
+def _record(w: Workload, device: Device, records: Mapping[Workload, Record]) -> Record | None:
+    """What is known of a workload or, failing that, of its convolution alone."""
+    found = records.get(w) or records.get(w.bare)
+    try:
+        if found:
+            check(w, device, found.knobs)
+    except KernelError:
+        return None
+    return found
 
 
 def symbol(w: Workload) -> str:

@@ -21,6 +21,7 @@ from zoo.kernels.build import build
 from zoo.kernels.device import device, records
 from zoo.kernels.errors import KernelError
 from zoo.kernels.export import trace
+from zoo.kernels.log import best, path_of, read
 from zoo.kernels.lower import lower, symbol
 from zoo.kernels.rewrite import rewrite
 from zoo.kernels.runtime.fastdepth import FastDepth
@@ -110,16 +111,45 @@ def test_what_is_not_legal_is_refused_with_the_reason():
     w = Workload("pointwise", 1, 1, 16, 24, 14, 14)
     with pytest.raises(KernelError, match="this schedule has"):
         check(w, TX2, {"rows": 1})
-    with pytest.raises(
-        KernelError, match=r"tiles must divide 24 channels of 14x14 pixels.*1024 threads and 49152 bytes"
+    knobs = default(w, TX2)
+    for wrong, reason in (
+        ({"down": 3}, "14 rows are not so many tiles of"),
+        ({"across": 24, "channels": 1, "down": 14, "wide": 14, "rows": 1, "columns": 1}, "4704 threads in a block"),
+        ({"channels": 24, "across": 1, "rows": 14, "down": 1}, "too many for 65536 registers"),
+        ({"chunk": 0}, "input channels to sum over are not"),
     ):
-        check(w, TX2, default(w, TX2) | {"down": 3})
+        with pytest.raises(KernelError, match=reason):
+            check(w, TX2, knobs | wrong)
+    big = Workload("conv", 5, 1, 1024, 1024, 56, 56)
+    with pytest.raises(KernelError, match="bytes of shared memory, at most 49152"):
+        check(big, TX2, default(big, TX2) | {"chunk": 1024})
+
+
+@pytest.mark.parametrize("record", GPUS, ids=lambda d: d.name)
+def test_every_setting_worth_trying_is_legal(record):
+    for name in (
+        "pointwise1s1-f32-c24-k40-14x14",
+        "depthwise5s1-f32-c24-28x28",
+        "head1s1-f32-c16-k1-28x28+relu+double",
+    ):
+        w = Workload.parse(name)
+        found = [*space(w, record)]
+        assert found
+        assert not any(gpu_knobs.illegal(w, record, knobs) for knobs in found)
+
+
+def test_the_tilings_that_won_on_a_tx2_are_used(pruned_plan):
+    program = lower(pruned_plan, TX2, best(read(path_of(TX2))[0], TX2))
+    sources = [program.sources[step.workload] for step in pruned_plan.steps]
+    assert sources.count("imported") >= 30
+    assert set(sources) <= {"imported", "default"}
 
 
 @pytest.mark.parametrize("record", GPUS, ids=lambda d: d.name)
 def test_the_assembler_takes_every_kernel_and_spills_nothing(record, pruned_plan):
+    program = lower(pruned_plan, record, best(read(path_of(record))[0], record))
     workloads = [w for w in pruned_plan.workloads if w.height in (7, 112, 224)]  # the largest tiles and the smallest
-    kernels = [ptx.kernel(w, record, default(w, record), symbol(w)) for w in workloads]
+    kernels = [ptx.kernel(w, record, program.knobs[w], symbol(w)) for w in workloads]
     text = ptx.together(kernels, record)
     version = tuple(map(int, re.search(r"\.version (\d+)\.(\d+)", text).groups()))
     assert version <= OLDEST_DRIVER.get(record.name, (99, 0))

@@ -28,21 +28,31 @@ def schedule(function: Any, w: Workload, device: Device, knobs: Knobs, symbol: s
 
 
 def tiles(
-    sch: Schedule, *, across: int, down: int, wide: int, channels: int, rows: int, chunk: int, factor: int, kind: str
+    sch: Schedule,
+    *,
+    across: int,
+    down: int,
+    wide: int,
+    channels: int,
+    rows: int,
+    columns: int,
+    chunk: int,
+    factor: int,
+    kind: str,
 ) -> None:
     """for o: for h: for w: for reduction
 
-    ->  blocks of threads over (o, h, w); threads over (o, h, w); per thread channels x rows in registers
+    ->  blocks of threads over (o, h, w); threads over (o, h, w); per thread channels x rows x columns in registers
             for chunk of the input channels:
                 all threads: fetch the chunk's input, framed with zeros, and its filters into shared memory
-                for reduction within the chunk: unrolled channels x rows: multiply-add
-            unrolled channels x rows (x 2 x 2 where doubled): epilogue, write
+                for reduction within the chunk: unrolled channels x rows x columns: multiply-add
+            unrolled channels x rows x columns (x 2 x 2 where doubled): epilogue, write
     """
     conv, result = sch.get_sblock("conv"), sch.get_sblock("result")
     o, h, v, lane = sch.get_loops(result)
     ob, ot, oi = sch.split(o, [None, across, channels])
     hb, ht, hi = sch.split(h, [None, down, rows * factor])
-    vb, vt, vi = sch.split(v, [None, wide, factor])
+    vb, vt, vi = sch.split(v, [None, wide, columns * factor])
     sch.reorder(ob, hb, vb, ot, ht, vt, oi, hi, vi, lane)
     for axis, block, thread in zip(AXES, (ob, hb, vb), (ot, ht, vt), strict=True):
         sch.bind(block, f"blockIdx.{axis}")

@@ -1,8 +1,8 @@
 """Knobs of the schedules for graphics processors.
 
-across, down, wide   threads of a block: over channels of the result, over its rows, over its columns
-channels, rows       what one thread computes: so many channels, so many rows of pixels one below the other
-chunk                input channels that a block holds in shared memory at a time
+across, down, wide        threads of a block: over channels of the result, over its rows, over its columns
+channels, rows, columns   what one thread computes: so many channels, rows and columns of pixels side by side
+chunk                     input channels that a block holds in shared memory at a time
 Sides are those of the convolution's result, before any doubling.
 """
 
@@ -10,15 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import product
+from math import prod
 
 from ..device import Device, Gpu
 from ..errors import KernelError
 from ..workload import Workload
 
-MOST_RESULTS = 32  # that one thread computes
 WARP = 32
-GOOD_THREADS, GOOD_RESULTS = 256, 8
-FETCH = 8  # multiply-adds that take as long as fetching one number into shared memory, roughly
+MOST_RESULTS = 128  # that one thread computes; they live in its registers
+NAMES = ("across", "down", "wide", "channels", "rows", "columns", "chunk")
+HEAD_NAMES = ("down", "wide")
+# Where most of the tilings lie that won on a TX2 (logs/tx2.jsonl): threads of a block, results of a thread
+DENSE, DEPTHWISE = (128, 56), (224, 2)
+FETCH = 4  # multiply-adds that take as long as fetching one number into shared memory, roughly
 
 
 def divisors(n: int, most: int) -> list[int]:
@@ -27,71 +31,97 @@ def divisors(n: int, most: int) -> list[int]:
 
 
 def space(w: Workload, device: Device) -> Iterator[dict[str, int]]:
-    """Every legal setting: tiles divide what they tile, threads and shared memory suffice."""
-    gpu = _gpu(device)
+    """The settings worth trying: legal, blocks of whole warps or nearly, threads with neither too little nor too much."""
     height, width = w.conv_sides
-    wide = divisors(width, 128)
     if w.kind == "head":
-        for down, across in product(divisors(height, 32), wide):
-            if down * across <= gpu.threads:
-                yield {"down": down, "wide": across}
+        for down, wide in product(divisors(height, 32), divisors(width, 128)):
+            knobs = {"down": down, "wide": wide}
+            if not illegal(w, device, knobs):
+                yield knobs
         return
-    chunks = [1] if w.kind == "depthwise" else divisors(w.cin, 32)
-    for channels, rows in product(divisors(w.cout, 8), divisors(height, 8)):
-        if channels * rows > MOST_RESULTS:
+    depthwise = w.kind == "depthwise"
+    chunks = [1] if depthwise else [c for c in divisors(w.cin, 16) if c >= min(4, max(divisors(w.cin, 16)))]
+    most = 8 if depthwise else 64
+    tiles = product(divisors(w.cout, 2 if depthwise else 17), divisors(height, 7), divisors(width, 7))
+    for channels, rows, columns in tiles:
+        if channels * rows * columns > most:
             continue
-        for across, down, columns in product(divisors(w.cout // channels, 64), divisors(height // rows, 32), wide):
-            if across * down * columns > gpu.threads:
+        pixels = product(divisors(height // rows, 16), divisors(width // columns, 64))
+        for across, (down, wide) in product(divisors(w.cout // channels, 32), list(pixels)):
+            if not WARP <= across * down * wide <= 512 and w.cout * height * width > WARP * most:
                 continue
             for chunk in chunks:
-                knobs = {"across": across, "down": down, "wide": columns, "channels": channels, "rows": rows}
-                knobs["chunk"] = chunk
-                if shared(w, knobs) <= gpu.shared:
+                knobs = dict(zip(NAMES, (across, down, wide, channels, rows, columns, chunk), strict=True))
+                if not illegal(w, device, knobs):
                     yield knobs
 
 
-def shared(w: Workload, knobs: Mapping[str, int]) -> int:
+def shared(w: Workload, k: Mapping[str, int]) -> int:
     """Bytes of shared memory that a block holds: its input with the frame it reads, and its filters."""
     if w.kind == "head":
         return 0
-    across = knobs["across"] * knobs["channels"]
-    reach = [(knobs[n] * tile - 1) * w.stride + w.taps for n, tile in (("down", knobs["rows"]), ("wide", 1))]
-    depth, filters = (across, across) if w.kind == "depthwise" else (knobs["chunk"], knobs["chunk"] * across)
-    return 4 * (depth * reach[0] * reach[1] + filters * w.taps**2)
+    across = k["across"] * k["channels"]
+    reach = [(side - 1) * w.stride + w.taps for side in (k["down"] * k["rows"], k["wide"] * k["columns"])]
+    depth, filters = (across, across) if w.kind == "depthwise" else (k["chunk"], k["chunk"] * across)
+    return 4 * (depth * prod(reach) + filters * w.taps**2)
+
+
+def illegal(w: Workload, device: Device, k: Mapping[str, int]) -> str:
+    """Why a setting cannot be, or an empty string."""
+    gpu, (height, width) = _gpu(device), w.conv_sides
+    names = HEAD_NAMES if w.kind == "head" else NAMES
+    if set(k) != set(names):
+        return f"knobs {sorted(k)}, this schedule has {sorted(names)}"
+    parts = (
+        (w.cout, k.get("across", 1) * k.get("channels", 1), "channels"),
+        (height, k["down"] * k.get("rows", 1), "rows"),
+        (width, k["wide"] * k.get("columns", 1), "columns"),
+        (1 if w.kind in ("depthwise", "head") else w.cin, k.get("chunk", 1), "input channels to sum over"),
+    )
+    for whole, part, what in parts:
+        if part < 1 or whole % part:
+            return f"{whole} {what} are not so many tiles of {part}"
+    threads, results = _threads(k), _results(k)
+    if threads > gpu.threads:
+        return f"{threads} threads in a block, at most {gpu.threads}"
+    if results > MOST_RESULTS or results * threads * 2 > gpu.registers:
+        return f"{results} results for each of {threads} threads, too many for {gpu.registers} registers"
+    if shared(w, k) > gpu.shared:
+        return f"{shared(w, k)} bytes of shared memory, at most {gpu.shared}"
+    return ""
 
 
 def default(w: Workload, device: Device) -> dict[str, int]:
-    """A setting that should work well untuned: whole warps, a good many threads, some results for each."""
+    """A setting that should work well untuned: whole warps, as many threads and results as those that won on a TX2."""
     gpu = _gpu(device)
-    height, width = w.conv_sides
+    good_threads, good_results = DEPTHWISE if w.kind in ("depthwise", "head") else DENSE
 
     def merit(k: Mapping[str, int]) -> tuple[float, ...]:
-        threads = k.get("across", 1) * k["down"] * k["wide"]
-        results = k.get("channels", 1) * k.get("rows", 1)
-        blocks = w.cout * height * width / (threads * results)
+        threads, results = _threads(k), _results(k)
+        blocks = w.cout * prod(w.conv_sides) / (threads * results)
         busy = min(1.0, blocks / (2 * gpu.multiprocessors))
-        # whole warps; enough threads to hide waiting, enough results each to reuse what it has loaded
         full = threads / (-(-threads // WARP) * WARP)
-        amount = min(threads, GOOD_THREADS) / max(threads, GOOD_THREADS)
-        reuse = min(results, GOOD_RESULTS) / max(results, GOOD_RESULTS)
+        near = min(threads, good_threads) / max(threads, good_threads)
+        near *= (min(results, good_results) / max(results, good_results)) ** 0.5
         work = threads * results * w.taps**2 * k.get("chunk", 1)
-        fetched = shared(w, k) / 4
-        return (busy * full * amount * reuse * work / (work + FETCH * fetched), k["wide"], -abs(k.get("chunk", 8) - 8))
+        return (busy * full * near * work / (work + FETCH * shared(w, k) / 4), k["wide"], -abs(k.get("chunk", 8) - 8))
 
-    return max(space(w, device), key=merit)
+    names = HEAD_NAMES if w.kind == "head" else NAMES
+    return max(space(w, device), key=merit, default=dict.fromkeys(names, 1))
 
 
 def check(w: Workload, device: Device, knobs: Mapping[str, int]) -> None:
     """Raise KernelError, with the reason, unless the setting is legal."""
-    names = ["down", "wide"] if w.kind == "head" else ["across", "channels", "chunk", "down", "rows", "wide"]
-    if sorted(knobs) != names:
-        raise KernelError(f"{w}: knobs {sorted(knobs)}, this schedule has {names}")
-    if dict(knobs) not in space(w, device):
-        gpu = _gpu(device)
-        raise KernelError(
-            f"{w} on {device.name}: knobs {dict(knobs)} are not legal; tiles must divide {w.cout} channels of "
-            f"{w.conv_sides[0]}x{w.conv_sides[1]} pixels, a block has at most {gpu.threads} threads and {gpu.shared} bytes"
-        )
+    if reason := illegal(w, device, knobs):
+        raise KernelError(f"{w} on {device.name}: knobs {dict(knobs)} are not legal: {reason}")
+
+
+def _threads(k: Mapping[str, int]) -> int:
+    return k.get("across", 1) * k["down"] * k["wide"]
+
+
+def _results(k: Mapping[str, int]) -> int:
+    return prod(k.get(name, 1) for name in ("channels", "rows", "columns"))
 
 
 def _gpu(device: Device) -> Gpu:
