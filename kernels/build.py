@@ -117,17 +117,24 @@ def _link(program: Program, sources: list[Path], work: Path, made: Path) -> None
     """The library, and the little program beside it that finds it by its own place."""
     exports = work / "exports.map"
     exports.write_text(EXPORTS)
-    folder = RUNTIME / ("cuda" if program.device.gpu else "cpu")
     paths = [str(path) for path in (*sources, *RUNTIME.glob("*.c"))]
     libraries = ["-ldl"] if program.device.gpu else []
-    shared = ["-fPIC", "-shared", f"-Wl,--version-script={exports}", *paths, *libraries, "-o", str(made / LIBRARY)]
-    program_c = [str(RUNTIME / "program" / "main.c"), f"-L{made}", "-lfastdepth", "-lm", "-Wl,-rpath,$ORIGIN"]
-    for words in (shared, [*program_c, "-o", str(made / PROGRAM)]):
-        command = [sys.executable, "-m", "ziglang", "cc", "-target", program.device.linker, "-std=c11", "-O2"]
-        command += ["-D_GNU_SOURCE", f"-I{RUNTIME}", f"-I{folder}", "-pthread", "-s", *words]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise KernelError(f"linking for {program.device.name} failed: {done.stderr.strip()[-800:]}")
+    link(
+        program.device,
+        ["-fPIC", "-shared", f"-Wl,--version-script={exports}", *paths, *libraries, "-o", str(made / LIBRARY)],
+    )
+    main = str(RUNTIME / "program" / "main.c")
+    link(program.device, [main, f"-L{made}", "-lfastdepth", "-lm", "-Wl,-rpath,$ORIGIN", "-o", str(made / PROGRAM)])
+
+
+def link(device: Device, words: list[str]) -> None:
+    """Compile C and link for a device, on any machine. Raises KernelError."""
+    folder = RUNTIME / ("cuda" if device.gpu else "cpu")
+    command = [sys.executable, "-m", "ziglang", "cc", "-target", device.linker, "-std=c11", "-O2"]
+    command += ["-D_GNU_SOURCE", f"-I{RUNTIME}", f"-I{folder}", "-pthread", "-s", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise KernelError(f"linking for {device.name} failed: {done.stderr.strip()[-800:]}")
 
 
 def _manifest(program: Program, model: dict[str, Any], macs: int, made: Path) -> dict[str, Any]:

@@ -34,9 +34,13 @@ def register(app: typer.Typer, examples: Callable[..., str]) -> None:
         ),
     )(compile_)
     app.command(epilog=examples("zoo bench", "zoo bench --artifact build/host --threads 2 --layers"))(cli_tuning.bench)
-    app.command(epilog=examples("zoo tune --trials 32", "zoo tune -m fastdepth --device x86-64-v3 --trials 64"))(
-        cli_tuning.tune
-    )
+    app.command(
+        epilog=examples(
+            "zoo tune --trials 32",
+            "zoo tune -m fastdepth --device x86-64-v3 --trials 64",
+            "zoo tune --device rpi4 --runner ssh:pi@raspberrypi --trials 24",
+        )
+    )(cli_tuning.tune)
     logs = typer.Typer(name="log", help="Look into tuning records.", no_args_is_help=True)
     logs.command(epilog=examples("zoo log show x86-64-v4", "zoo log show build/new.jsonl --json"))(cli_tuning.show)
     logs.command(epilog=examples("zoo log best x86-64-v4"))(cli_tuning.best)

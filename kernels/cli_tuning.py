@@ -59,8 +59,11 @@ def bench(
 
 def tune(
     model: Model = "fastdepth_pruned",
-    device: Annotated[str, typer.Option(help="A device (zoo devices) that this machine is.")] = "host",
+    device: Annotated[str, typer.Option(help="A device (zoo devices): this machine, or the runner's.")] = "host",
     trials: Annotated[int, typer.Option(min=1, help="Settings per layer, those already in the log counted.")] = 32,
+    runner: Annotated[
+        str | None, typer.Option(help="How to reach the board: ssh:user@board, or a command that runs a program.")
+    ] = None,
     log: Annotated[Path | None, typer.Option(help="Log to read and add to; default: the one zoo compile uses.")] = None,
     seed: Annotated[int, typer.Option(help="Of the random choices.")] = 0,
     json: Json = False,
@@ -72,6 +75,7 @@ def tune(
     from .export import trace
     from .log import append, best, path_of, read
     from .measure import Worker
+    from .remote import Board
     from .rewrite import rewrite
     from .schedule.knobs import VERSION
     from .tune import tune as run
@@ -84,7 +88,10 @@ def tune(
     for remark in remarks:
         console.say(f"[yellow]skipped[/yellow] {remark}")
     ours = [r for r in records if r.device == target.name and r.schedule == VERSION]
-    with Worker(target) as worker, console.progress(f"tuning for {target.name}") as tick:
+    with (
+        Board(target, runner) if runner else Worker(target) as worker,
+        console.progress(f"tuning for {target.name}") as tick,
+    ):
         run(plan.workloads, target, trials, ours, worker.measure, lambda new: append(path, new), tick, seed=seed)
     chosen = best(ours, target)
     total = sum(chosen[step.workload].time for step in plan.steps if step.workload in chosen)
@@ -98,10 +105,9 @@ def tune(
     if json:
         console.show_json(row)
         return
-    console.out.print(
-        f"{path}: {len(ours)} records; the layers' best sum to {total * 1e3:.2f} ms, each timed by itself",
-        soft_wrap=True,
-    )
+    best_sum = f"the layers' best sum to {total * 1e3:.2f} ms, each timed by itself"
+    said = best_sum if chosen else "none that says how fast the device is"
+    console.out.print(f"{path}: {len(ours)} records; {said}", soft_wrap=True)
 
 
 def show(log: Logs, json: Json = False) -> None:

@@ -18,7 +18,7 @@ from .schedule.knobs import VERSION, check
 from .workload import Workload
 
 FOLDER = Path(__file__).parent / "logs"
-SOURCES = ("measured", "imported", "predicted")
+SOURCES = ("measured", "imported", "predicted", "emulated")  # an emulator's seconds are never taken for speed
 FOREIGN = 0  # version of schedules that are not ours: such records say how long a convolution takes, not how to do it
 
 
@@ -100,7 +100,7 @@ def best(records: Iterable[Record], device: Device) -> dict[Workload, Record]:
     """The fastest record of every workload that this device and these schedules can use."""
     found: dict[Workload, Record] = {}
     for record in records:
-        if record.device != device.name or record.schedule != VERSION or not record.seconds:
+        if record.device != device.name or record.schedule != VERSION or not _timed(record):
             continue
         kept = found.get(record.workload)
         if (kept is None or record.time < kept.time) and _legal(record, device):
@@ -112,9 +112,13 @@ def per_convolution(records: Iterable[Record]) -> dict[Workload, float]:
     """Least seconds known of every convolution, whatever is fused to it and whichever schedule it ran with."""
     found: dict[Workload, float] = {}
     for record in records:
-        if record.seconds:
+        if _timed(record):
             found[record.workload.bare] = min(record.time, found.get(record.workload.bare, math.inf))
     return found
+
+
+def _timed(record: Record) -> bool:
+    return bool(record.seconds) and record.source != "emulated"
 
 
 def _legal(record: Record, device: Device) -> bool:

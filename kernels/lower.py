@@ -85,8 +85,8 @@ def lower(plan: Plan, device: Device, records: Mapping[Workload, Record]) -> Pro
     known = {w: record for w in plan.workloads if (record := _record(w, device, records))}
     knobs = {w: known[w].knobs if w in known else default(w, device) for w in plan.workloads}
     sources = {w: known[w].source if w in known else "default" for w in plan.workloads}
-    workspace = max(_workspace(w, knobs[w], device) for w in plan.workloads)
-    return Program(plan, device, knobs, sources, tuple(calls), bytes(packed), arena, workspace)
+    most = max(workspace(w, knobs[w], device) for w in plan.workloads)
+    return Program(plan, device, knobs, sources, tuple(calls), bytes(packed), arena, most)
 
 
 def _record(w: Workload, device: Device, records: Mapping[Workload, Record]) -> Record | None:
@@ -110,8 +110,11 @@ def _blocked(shape: tuple[int, int, int], lanes: int) -> tuple[int, ...]:
     return (-(-channels // lanes), height, width, lanes)
 
 
-def _workspace(w: Workload, knobs: dict[str, int], device: Device) -> int:
-    """Staged input and accumulators, each rounded up to lines. The accumulators usually live in registers."""
+def workspace(w: Workload, knobs: dict[str, int], device: Device) -> int:
+    """Bytes that one task allocates: staged input and accumulators, each rounded up to lines.
+
+    The accumulators usually live in registers.
+    """
     if device.gpu:
         return 0
     tile = max(knobs["cols"], 1) * knobs.get("rows", 1) * knobs.get("blocks", 1) * device.lanes

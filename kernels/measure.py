@@ -48,9 +48,7 @@ class Worker:
         except (EOFError, OSError, TimeoutError) as failure:  # TimeoutError is an OSError
             error = str(failure) or "the process died"
             self.close()
-        date = datetime.now(UTC).strftime("%Y-%m-%d")
-        facts = (self.device.name, workload, VERSION, knobs, tuple(seconds), "measured", processor_name(), _tvm(), date)
-        return Record(*facts, error=error)
+        return record(self.device, workload, knobs, tuple(seconds), error, "measured", processor_name())
 
     def _connect(self) -> Connection:
         if self._pipe is None:
@@ -77,6 +75,20 @@ class Worker:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def record(
+    device: Device,
+    workload: Workload,
+    knobs: dict[str, int],
+    seconds: tuple[float, ...],
+    error: str | None,
+    source: str,
+    host: str,
+) -> Record:
+    """What came of one setting, today."""
+    date = datetime.now(UTC).strftime("%Y-%m-%d")
+    return Record(device.name, workload, VERSION, knobs, seconds, source, host, _tvm(), date, error)
 
 
 def processor_name() -> str:

@@ -35,7 +35,7 @@ def network_c(program: Program, model: str) -> str:
             f"const char network_description[] = {json.dumps(description(program, model))};",
             "",
             "const step network_steps[] = {",
-            *(_step(call) for call in program.calls),
+            *(step_c(call) for call in program.calls),
             "};",
             "",
             f"const char *const network_requires[] = {{{''.join(f'{json.dumps(name)}, ' for name in required)}NULL}};",
@@ -70,7 +70,8 @@ def fnv1a(data: bytes) -> int:
     return state
 
 
-def _step(call: Call) -> str:
+def step_c(call: Call) -> str:
+    """One row of the table of steps."""
     operands = ",\n".join(f"        {_operand(operand)}" for operand in call.operands)
     return f'    {{"{call.step.name}", __tvm_ffi_{call.symbol}, {len(call.operands)}, {{\n{operands}}}}},'
 

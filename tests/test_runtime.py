@@ -37,6 +37,7 @@ def test_the_sources_are_portable_c11_without_warnings(tmp_path):
                 "-Werror",
                 "-D_GNU_SOURCE",
                 f"-I{RUNTIME}",
+                f"-I{RUNTIME / 'cpu'}",
                 "-c",
                 str(source),
             ]

@@ -1,0 +1,101 @@
+"""Tuning a board through a runner: here a made-up ssh that stays on this machine, and an emulator."""
+
+import json
+import shutil
+
+import pytest
+
+from zoo.kernels.device import device, host
+from zoo.kernels.errors import KernelError
+from zoo.kernels.log import best, per_convolution, read
+from zoo.kernels.remote import Board
+from zoo.kernels.schedule.knobs import default
+from zoo.kernels.workload import Workload
+
+WORKLOAD = Workload.parse("double+add>depthwise5s1-f32-c24-28x28+relu")
+HEAD = Workload.parse("head1s1-f32-c16-k1-28x28+relu+double")
+
+
+@pytest.fixture
+def ssh(tmp_path, monkeypatch):
+    """An ssh that is given what the real one would be, and runs it here."""
+
+    def install(body):
+        path = tmp_path / "bin" / "ssh"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"#!/bin/sh\n[ \"$1 $2 $3\" = '-o BatchMode=yes pi@board' ] || exit 3\n{body}\n")
+        path.chmod(0o755)
+        monkeypatch.setenv("PATH", str(path.parent), prepend=":")
+
+    install('exec sh -c "$4"')
+    return install
+
+
+def measure(workload=WORKLOAD, runner="ssh:pi@board", target=None, **more):
+    target = target or host()
+    return Board(target, runner).measure(workload, default(workload, target), **more)
+
+
+def test_seconds_come_back_from_the_board(ssh):
+    record = measure()
+    assert record.error is None
+    assert len(record.seconds) == 9
+    assert all(0 < seconds < 1 for seconds in record.seconds)
+    assert (record.source, record.device) == ("measured", host().name)
+    assert record.host != "unknown"
+    assert measure(HEAD).seconds
+    assert best([record], host()) == {WORKLOAD: record}
+
+
+def test_a_board_that_cannot_be_reached_ends_the_run(ssh):
+    ssh("echo 'Could not resolve hostname board' >&2; exit 255")
+    with pytest.raises(KernelError, match="pi@board cannot be reached: Could not resolve"):
+        measure()
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ("sleep 5", "no answer within 1 s"),
+        ("echo 'error: avx512f' >&2; exit 2", "avx512f"),
+        ("kill -9 $$", "the program ended with -9"),
+        ("echo board; echo not-a-number", "could not convert"),
+        ("true", "not enough values"),
+    ],
+)
+def test_what_fails_there_costs_one_trial(ssh, body, error):
+    ssh(body)
+    record = measure(limit=1)
+    assert not record.seconds
+    assert error in record.error
+
+
+@pytest.mark.parametrize("runner", ["", "ssh:", "/nowhere/at/all"])
+def test_what_is_no_runner_is_said(runner):
+    with pytest.raises(KernelError, match=r"give ssh:user@board|No such file"):
+        measure(runner=runner)
+
+
+def test_a_gpu_is_refused():
+    with pytest.raises(KernelError, match="kernels for GPUs cannot be timed through a runner yet"):
+        Board(device("tx2"), "env")
+
+
+def test_an_emulator_proves_that_it_runs_and_is_never_taken_for_speed():
+    if not shutil.which("qemu-aarch64-static"):
+        pytest.skip("qemu-aarch64-static is not installed (Debian: qemu-user-static libc6-arm64-cross)")
+    record = measure(runner="qemu-aarch64-static -L /usr/aarch64-linux-gnu", target=device("rpi4"))
+    assert record.seconds
+    assert record.source == "emulated"
+    assert best([record], device("rpi4")) == per_convolution([record]) == {}
+
+
+def test_the_command_tunes_a_board(zoo, ssh, tmp_path):
+    code, out, err = zoo(
+        "tune", "--runner", "ssh:pi@board", "--trials", "1", "--log", tmp_path / "board.jsonl", "--json"
+    )
+    assert code == 0, err
+    records, remarks = read(tmp_path / "board.jsonl")
+    assert not remarks
+    assert all(record.seconds for record in records)
+    assert json.loads(out)["sum_ms"] > 0
