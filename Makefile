@@ -4,7 +4,7 @@ VENV ?= .venv
 PHOTO ?= examples/room.jpg
 BIN := $(VENV)/bin
 
-.PHONY: demo test check clean
+.PHONY: demo test check boards clean
 
 demo: $(VENV)/ready
 	$(BIN)/python examples/demo.py $(PHOTO)
@@ -17,6 +17,9 @@ check: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy zoo kernels
 	$(BIN)/pytest
+
+boards: $(VENV)/ready
+	$(BIN)/python benchmarks/boards.py
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

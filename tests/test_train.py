@@ -1,4 +1,5 @@
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -103,6 +104,27 @@ def test_a_run_that_was_killed_ends_with_the_same_bits(folder, tmp_path):
     assert stopped.wait() == -signal.SIGKILL
     assert start(tmp_path / "stopped").wait() == 0
     assert weights(tmp_path / "stopped") == weights(tmp_path / "whole")
+
+
+def test_two_processes_take_one_step_together(folder, tmp_path):
+    (tmp_path / "recipe.toml").write_text("phases = [{ side = 32, batch = 4, samples = 12 }]\nmixed = true\n")
+    words = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone", "-m", "zoo", "train", "--json"]
+    words += ["--frames", folder, "--hold-out", "2", "--config", tmp_path / "recipe.toml", "-o", tmp_path / "out"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, *map(str, words)], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads(done.stdout)["count"] == 2  # said once
+    assert len((tmp_path / "out" / "log.csv").read_text().splitlines()) == 2
+    assert (tmp_path / "out" / "model.safetensors").exists()
+
+
+def test_a_gpu_that_is_not_there_is_said(zoo, folder, tmp_path):
+    for where, said in (("toaster", "there are cpu and cuda"), ("cuda", "PyTorch finds no GPU here")):
+        if where == "cuda" and torch.cuda.is_available():
+            continue
+        code, _, err = zoo("train", "--frames", folder, "--hold-out", "2", "-o", tmp_path / "x", "--on", where)
+        assert code == 2
+        assert said in err
 
 
 def test_a_finished_run_is_left_alone_and_another_one_refused(given, tmp_path):

@@ -38,24 +38,38 @@ def train(
     start: Annotated[str | None, typer.Option("--from", help="Variant or checkpoint folder to begin with.")] = None,
     config: Annotated[Path | None, typer.Option(help="Recipe; default zoo/recipes/MODEL.toml.")] = None,
     cache: Annotated[Path | None, typer.Option(help="Folder for the data made ready; default OUT/data.")] = None,
+    on: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads to use.")] = 2,
     json: Json = False,
 ) -> None:
-    """Train a variant on frames with depth, on photos that another network labels, on rendered rooms."""
+    """Train a variant on frames with depth, on photos that another network labels, on rendered rooms.
+
+    On several GPUs: torchrun --nproc-per-node 4 -m zoo train --on cuda …
+    """
     import torch
 
     from .loading import identify, load
     from .recipe import Recipe
+    from .together import join, wait, world
     from .train import train as run
     from .variant import FOLDER
 
+    if on not in ("cpu", "cuda") or (on == "cuda" and not torch.cuda.is_available()):
+        raise ZooError(f"--on {on}: " + ("PyTorch finds no GPU here" if on == "cuda" else "there are cpu and cuda"))
     torch.set_num_threads(threads)
     which, _ = identify(model)
     recipe = Recipe.read(config or FOLDER.parent / "recipes" / f"{which.name}.toml")
+    (rank, _), device = world(), join(torch.device(on))
     with console.progress(f"training {which.name}") as tick:
+        if rank:
+            wait()  # until the first process has made the data ready
         data = Sources(frames, scale, hold_out, photos, teacher, rooms, cache or out / "data", tick)
+        if not rank:
+            wait()
         begin = load(start) if start else None
-        scores = run(which, recipe, data.stores, data.held_out, out, begin, tick)
+        scores = run(which, recipe, data.stores, data.held_out, out, begin, tick, device)
+    if rank:
+        return
     show(f"{out}: {which.name}", "published", len(data.held_out), scores, json, {"folder": str(out)})
 
 

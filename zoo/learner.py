@@ -13,8 +13,10 @@ from .blocks import Layer, double
 from .network import FastDepth, initialise
 from .optimise import Muon, split
 from .recipe import STAGES, Recipe
+from .together import average_gradients
 from .variant import Variant
 
+CPU = torch.device("cpu")
 AVERAGE = 0.999  # decay of the averaged weights, which are the ones evaluated and kept
 
 
@@ -50,8 +52,9 @@ class Trainee(nn.Module):
         return depth
 
     def view(self, stages: int) -> Callable[[Tensor], Tensor]:
-        """The whole network as trained so far: images -> metres at the images' size."""
-        return lambda images: F.interpolate(self(images, stages), size=images.shape[2:])
+        """The whole network as trained so far: images -> metres at the images' size, from and to the processor."""
+        device = next(self.parameters()).device
+        return lambda images: F.interpolate(self(images.to(device), stages), size=images.shape[2:]).cpu()
 
 
 def loss(predicted: Tensor, target: Tensor) -> Tensor:
@@ -69,9 +72,16 @@ class Learner:
 
     PARTS = ("trainee", "average", "adam", "muon")
 
-    def __init__(self, variant: Variant, recipe: Recipe, start: FastDepth | None, rng: torch.Generator) -> None:
+    def __init__(
+        self,
+        variant: Variant,
+        recipe: Recipe,
+        start: FastDepth | None,
+        rng: torch.Generator,
+        device: torch.device = CPU,
+    ) -> None:
         """Random weights, or those of a network `start`."""
-        self.recipe = recipe
+        self.recipe, self.device = recipe, device
         network = FastDepth(variant)
         initialise(network, rng)
         self.trainee = Trainee(network)
@@ -80,7 +90,7 @@ class Learner:
             nn.init.constant_(head.norm.bias, 2.5)  # type: ignore[arg-type,union-attr]
         if start is not None:
             network.load_state_dict(start.state_dict())
-        self.trainee.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.trainee.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.trainee).eval()
         matrices, rest = split(self.trainee)
         self.adam = torch.optim.AdamW(rest, recipe.rate, weight_decay=recipe.decay)
@@ -90,9 +100,12 @@ class Learner:
     def step(self, images: Tensor, depths: Tensor, stages: int, rate: float) -> float:
         """One step of both optimisers, at a share `rate` of their peak rates, and of the average; the loss."""
         self.trainee.train()
-        value = loss(self.trainee(images.to(memory_format=torch.channels_last), stages), depths)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.mixed):
+            predicted = self.trainee(images.to(memory_format=torch.channels_last), stages)
+        value = loss(predicted.float(), depths)
         self.trainee.zero_grad()
         value.backward()  # type: ignore[no-untyped-call]
+        average_gradients(self.trainee)
         for optimiser, peak in ((self.adam, self.recipe.rate), (self.muon, self.recipe.matrix_rate)):
             optimiser.param_groups[0]["lr"] = peak * rate
             optimiser.step()

@@ -33,7 +33,7 @@ class Phase:
 @dataclass(frozen=True)
 class Recipe:
     """Phases in turn; peak rates of AdamW and (for matrices) Muon; weight decay of AdamW; how a batch is dealt out to
-    frames, photos and rooms; how far colours are varied (1: as published); seed."""
+    frames, photos and rooms; how far colours are varied (1: as published); whether to multiply in bfloat16; seed."""
 
     phases: tuple[Phase, ...]
     rate: float = 3e-3
@@ -41,6 +41,7 @@ class Recipe:
     decay: float = 1e-2
     shares: tuple[float, ...] = (0.45, 0.55, 0.1)
     jitter: float = 1.0
+    mixed: bool = False
     seed: int = 0
 
     @classmethod

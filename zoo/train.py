@@ -23,9 +23,10 @@ from .data.stream import batch, shares
 from .errors import ZooError
 from .evaluate import Judged, evaluate
 from .files import put
-from .learner import Learner
+from .learner import CPU, Learner
 from .network import FastDepth
 from .recipe import STAGES, Recipe
+from .together import world
 from .variant import Variant
 
 SAVE_SECONDS = 180
@@ -37,23 +38,23 @@ Tick = Callable[[str, int, int], None]
 class Run(Learner):
     """Everything that a run is at some step, and so everything that its state file holds."""
 
-    def __init__(self, variant: Variant, recipe: Recipe, start: FastDepth | None, out: Path) -> None:
+    def __init__(
+        self, variant: Variant, recipe: Recipe, start: FastDepth | None, out: Path, device: torch.device = CPU
+    ) -> None:
         """Begin afresh or from a network `start`, or go on from `out`/state.pt. Raises ZooError if that is the state of
         another run."""
-        self.rng = torch.Generator().manual_seed(recipe.seed)
-        super().__init__(variant, recipe, start, self.rng)
+        super().__init__(variant, recipe, start, torch.Generator().manual_seed(recipe.seed), device)
         self.out, self.seconds = out, 0.0
         self.of = f"{variant.name} {recipe}"
         out.mkdir(parents=True, exist_ok=True)
         if (out / STATE).exists():
-            self._restore(torch.load(out / STATE, weights_only=True))
+            self._restore(torch.load(out / STATE, weights_only=True, map_location=device))
 
     def _restore(self, state: dict[str, Any]) -> None:
         if state["of"] != self.of:
             raise ZooError(f"{self.out / STATE}: belongs to another run; choose another folder or delete it")
         for name in self.PARTS:
             getattr(self, name).load_state_dict(state[name])
-        self.rng.set_state(state["rng"])
         self.steps, self.seconds = state["steps"], state["seconds"]
 
     def save(self, scores: dict[str, float]) -> None:
@@ -61,7 +62,7 @@ class Run(Learner):
         notes = {"run": self.of, "steps": self.steps, "seconds": round(self.seconds), "validation": scores}
         checkpoint.save(self.average.network, self.out, notes)
         state = {name: getattr(self, name).state_dict() for name in self.PARTS}
-        state |= {"rng": self.rng.get_state(), "steps": self.steps, "seconds": self.seconds, "of": self.of}
+        state |= {"steps": self.steps, "seconds": self.seconds, "of": self.of}
         content = io.BytesIO()
         torch.save(state, content)
         put(self.out / STATE, content.getvalue())
@@ -75,19 +76,28 @@ def train(
     out: Path,
     start: FastDepth | None = None,
     tick: Tick = lambda *_: None,
+    device: torch.device = CPU,
 ) -> dict[str, float]:
-    """Train `variant` on the stores into a checkpoint folder `out` with its `log.csv`; the metrics on the held-out."""
+    """Train `variant` on the stores into a checkpoint folder `out` with its `log.csv`; the metrics on the held-out.
+
+    Under torchrun every process takes its share of each batch, and the first one saves.
+    """
     keep_memory()
-    run = Run(variant, recipe, start, out)
+    rank, size = world()
+    run = Run(variant, recipe, start, out, device)
     weights = recipe.shares[: len(stores)]
     schedule = list(recipe.steps())
     losses: deque[float] = deque(maxlen=200)
     scores: dict[str, float] = {}
     saved = time.monotonic()
     for phase, stages, rate in schedule[run.steps :]:
-        sources = shares(stores, weights, phase.batch)
-        coarser = 2 ** (1 + STAGES - stages)
-        losses.append(run.step(*batch(sources, phase.side, coarser, recipe.jitter, run.rng), stages, rate))
+        sources = shares(stores, weights, phase.batch // size)
+        # chance hangs on the step and the process alone, so that a run which goes on sees what it would have seen
+        rng = torch.Generator().manual_seed((recipe.seed << 40) + (run.steps << 12) + rank)
+        seen = batch(sources, phase.side, 2 ** (1 + STAGES - stages), recipe.jitter, rng, device)
+        losses.append(run.step(*seen, stages, rate))
+        if rank:
+            continue
         if time.monotonic() - saved > SAVE_SECONDS or run.steps == len(schedule):
             run.seconds += time.monotonic() - saved
             saved = time.monotonic()

@@ -18,14 +18,20 @@ from .store import VIEW, Store
 
 SCALES = (1.0, 1.5)  # as published
 TURN = 5.0  # degrees either way, as published
+CPU = torch.device("cpu")
 
 
 def batch(
-    sources: Sequence[tuple[Store, int]], side: int, coarser: int, jitter: float, rng: torch.Generator
+    sources: Sequence[tuple[Store, int]],
+    side: int,
+    coarser: int,
+    jitter: float,
+    rng: torch.Generator,
+    device: torch.device = CPU,
 ) -> tuple[Tensor, Tensor]:
     """So many augmented samples of each source -> images (N, 3, side, side) in [0, 1] and depths
-    (N, 1, side / coarser, side / coarser) in metres, 0 where unknown."""
-    parts = [_sample(store, count, side, coarser, rng) for store, count in sources if count]
+    (N, 1, side / coarser, side / coarser) in metres, 0 where unknown, made on `device`. Chance is the generator's alone."""
+    parts = [_sample(store, count, side, coarser, rng, device) for store, count in sources if count]
     images, depths = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
     return _jitter(images, jitter, rng), depths
 
@@ -36,7 +42,9 @@ def shares(stores: Sequence[Store], weights: Sequence[float], size: int) -> list
     return list(zip(stores, [*counts, size - sum(counts)], strict=True))
 
 
-def _sample(store: Store, count: int, side: int, coarser: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+def _sample(
+    store: Store, count: int, side: int, coarser: int, rng: torch.Generator, device: torch.device
+) -> tuple[Tensor, Tensor]:
     chosen = torch.randint(len(store.images), (count,), generator=rng)
 
     def uniform(low: float, high: float) -> Tensor:
@@ -55,10 +63,10 @@ def _sample(store: Store, count: int, side: int, coarser: int, rng: torch.Genera
     mode = "nearest" if torch.rand((), generator=rng) < 0.5 else "bilinear"
 
     def look(values: Tensor, at: int, how: str) -> Tensor:
-        grid = F.affine_grid(theta, [count, 1, at, at], align_corners=False)
-        return F.grid_sample(values[chosen].float(), grid, how, "border", align_corners=False)
+        grid = F.affine_grid(theta.to(device), [count, 1, at, at], align_corners=False)
+        return F.grid_sample(values[chosen].to(device).float(), grid, how, "border", align_corners=False)
 
-    depths = look(store.depths, side // coarser, "nearest") / (scale * side / VIEW)[:, None, None, None]
+    depths = look(store.depths, side // coarser, "nearest") / (scale * side / VIEW).to(device)[:, None, None, None]
     return look(store.images, side, mode) / 255, depths
 
 
@@ -67,9 +75,10 @@ def _jitter(images: Tensor, amount: float, rng: torch.Generator) -> Tensor:
     n = len(images)
 
     def factor() -> Tensor:
-        return 1 + amount * (0.8 * torch.rand(n, 1, 1, 1, generator=rng) - 0.4)
+        return 1 + amount * (0.8 * torch.rand(n, 1, 1, 1, generator=rng) - 0.4).to(images.device)
 
-    images = images * factor() * (1 + 0.08 * amount * torch.randn(n, 3, 1, 1, generator=rng))
+    tint = torch.randn(n, 3, 1, 1, generator=rng).to(images.device)
+    images = images * factor() * (1 + 0.08 * amount * tint)
     grey = images.mean(1, keepdim=True)
     images = grey + (images - grey) * factor()
     middle = images.mean((1, 2, 3), keepdim=True)
