@@ -14,10 +14,11 @@ from typing import Any
 from .device import Device
 from .errors import KernelError
 from .log import FOREIGN, Record
-from .schedule.gpu_knobs import NAMES, illegal
-from .schedule.knobs import VERSION
+from .schedule.gpu_knobs import NAMES
+from .schedule.knobs import STAGE_BYTES, VERSION, check, default, divisors, staged
 from .workload import Workload
 
+CHANNELS = 3  # the loop of a spatial annotation that runs over channels
 NCHW = ("topi_nn_conv2d", "topi_nn_depthwise_conv2d_nchw")
 
 
@@ -53,23 +54,42 @@ def parse(line: str, device: str, host: str) -> Record:
 def translated(record: Record, device: Device) -> Record | None:
     """The same tiling in the knobs of our schedule, where it has one; None where it has not.
 
-    AutoTVM's blocks split an axis four ways: blocks, virtual threads, threads, results in a row. A thread's results are
-    the product of the second and the last here, side by side; its seconds are those of the original.
+    What such a record says is which tile won; its seconds are those of the original, with the original's loops around it.
     """
-    k = record.knobs
+    if record.workload.kind == "head":  # ours runs before the doubling, theirs ran after it
+        return None
     try:
-        (across, channels), (down, rows), (wide, columns) = (
-            (k[f"tile_{axis}.2"], k[f"tile_{axis}.1"] * k[f"tile_{axis}.3"]) for axis in "fyx"
-        )
-    except KeyError:
-        return None
-    if device.gpu is None or record.workload.kind == "head":  # ours runs before the doubling, theirs ran after it
-        return None
-    chunk = 1 if record.workload.kind == "depthwise" else k.get("tile_rc.1", 1)
-    knobs = dict(zip(NAMES, (across, down, wide, channels, rows, columns, chunk), strict=True))
-    if illegal(record.workload, device, knobs):
+        knobs = _for_gpu(record) if device.gpu else _for_cpu(record, device)
+        check(record.workload, device, knobs)
+    except (KeyError, KernelError):
         return None
     return replace(record, schedule=VERSION, knobs=knobs)
+
+
+def _for_gpu(record: Record) -> dict[str, int]:
+    """AutoTVM splits an axis four ways: blocks, virtual threads, threads, results in a row. A thread's results are the
+    product of the second and the last here, side by side."""
+    k = record.knobs
+    tiles = {axis: (k[f"tile_{axis}.2"], k[f"tile_{axis}.1"] * k[f"tile_{axis}.3"]) for axis in "fyx"}
+    (across, channels), (down, rows), (wide, columns) = tiles["f"], tiles["y"], tiles["x"]
+    chunk = 1 if record.workload.kind == "depthwise" else k.get("tile_rc.1", 1)
+    return dict(zip(NAMES, (across, down, wide, channels, rows, columns, chunk), strict=True))
+
+
+def _for_cpu(record: Record, device: Device) -> dict[str, int]:
+    """AutoTVM's tile of channels, rows and columns, where its channels are what a vector holds. Every task there worked
+    through the whole height; here as far as it may stage its input."""
+    w, k = record.workload, record.knobs
+    depthwise = w.kind == "depthwise"
+    channels, rows, cols = (k[f"tile_{axis}.1"] for axis in (("c", "h", "w") if depthwise else ("co", "oh", "ow")))
+    blocks, rest = divmod(channels, device.lanes)
+    if k["ann.vector" if depthwise else "ann_spatial.vector"] != CHANNELS or rest or (depthwise and blocks > 1):
+        raise KernelError("not a tile of whole vectors of channels")
+    plain, tile = default(w, device), {"rows": rows, "cols": cols, "blocks": blocks}
+    strips = [
+        s for s in divisors(w.conv_sides[0]) if s % rows == 0 and (s == rows or staged(w, s, device) <= STAGE_BYTES)
+    ]
+    return plain | tile | {"strip": max(strips)}
 
 
 def _kind(task: str, cin: int, cout: int, taps: int) -> str:
@@ -79,11 +99,13 @@ def _kind(task: str, cin: int, cout: int, taps: int) -> str:
 
 
 def _knobs(entities: list[Any]) -> dict[str, int]:
-    """Splits and numbers; orders and annotations have no numbers to keep, and a knob of 0 says what its absence says."""
+    """Splits, numbers, and which loop became vectors (from 1); a number of 0 says what its absence says."""
     found: dict[str, int] = {}
     for name, kind, value in entities:
         if kind == "sp":
             found |= {f"{name}.{i}": factor for i, factor in enumerate(value)}
+        elif kind == "an" and "vec" in value:
+            found[f"{name}.vector"] = value.index("vec") + 1
         elif kind == "ot" and type(value) is int and value:
             found[name] = value
     return found

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from conftest import DATA
 from zoo.errors import ZooError
-from zoo.kernels.autotvm import parse
+from zoo.kernels.autotvm import parse, translated
 from zoo.kernels.device import device
 from zoo.kernels.errors import KernelError
 from zoo.kernels.export import trace
@@ -94,14 +94,33 @@ def test_the_authors_logs_add_up_to_the_published_sums(board, published):
     assert np.median(latency.errors()) < 0.10
 
 
-def test_the_bundled_tx2_log_is_used_for_cost_and_for_nothing_else():
-    from zoo.kernels.log import best
+def test_the_bundled_tx2_logs_add_up_too():
+    for board, published in (("tx2-cpu", 27.1e-3), ("tx2", 4.94e-3)):
+        records, remarks = read(path_of(device(board)))
+        assert not remarks
+        assert {record.source for record in records} == {"imported"}
+        assert Latency(table(records))(PRUNED) == pytest.approx(published, rel=0.03)
 
-    records, remarks = read(path_of(device("tx2-cpu")))
-    assert not remarks
-    assert {record.source for record in records} == {"imported"}
-    assert not best(records, device("tx2-cpu"))  # its knobs are of schedules for other layouts
-    assert Latency(table(records))(PRUNED) == pytest.approx(27.1e-3, rel=0.03)
+
+CPU_LINE = """{"v": 0.1, "i": ["llvm -device=arm_cpu", "topi_nn_conv2d", [["TENSOR", [1, 56, 28, 28], "float32"],
+["TENSOR", [16, 56, 1, 1], "float32"], [1, 1], [0, 0], "NCHW", "float32"], {}, ["conv2d", [1, 56, 28, 28, "float32"],
+[16, 56, 1, 1, "float32"], [1, 1], [0, 0], "NCHW", "float32"], {"t": "direct", "c": null, "e": [["tile_co", "sp", [2, 8]],
+["tile_oh", "sp", [28, 1]], ["tile_ow", "sp", [4, 7]], ["reorder_0", "re", [0, 1]], ["ann_reduce", "an", ["none", "unroll"]],
+["ann_spatial", "an", ["unroll", "unroll", "vec"]]], "i": 1}], "r": [[0.001, 0.003, 0.002], 0, 1.0, 1548190186.0]}"""
+
+
+def test_a_tiling_is_translated_where_ours_has_it_too():
+    record = parse(CPU_LINE, "tx2-cpu", "a board")
+    assert (str(record.workload), record.time, record.date) == ("pointwise1s1-f32-c56-k16-28x28", 0.002, "2019-01-22")
+    knobs = translated(record, device("tx2-cpu")).knobs
+    assert (knobs["rows"], knobs["cols"], knobs["blocks"], knobs["strip"]) == (1, 7, 2, 28)
+    assert translated(parse(CPU_LINE.replace("[2, 8]", "[8, 2]"), "tx2-cpu", "a board"), device("tx2-cpu")) is None
+    assert (
+        translated(parse(CPU_LINE.replace('"unroll", "vec"', '"vec", "unroll"'), "x", "y"), device("tx2-cpu")) is None
+    )
+    assert translated(record, device("tx2")) is None  # knobs of a processor
+    failed = parse(CPU_LINE.replace("0.002], 0,", "0.002], 4,"), "tx2-cpu", "a board")
+    assert (failed.seconds, failed.error) == ((), "AutoTVM error 4")
 
 
 @pytest.mark.parametrize(
