@@ -30,7 +30,7 @@ def draw(
         for key, style, word in (("delta1", "-", ""), ("delta1_scaled", ":", ", median-scaled")):
             label = f"{log.stem.removeprefix('training-')}{word}"
             axis.plot(minutes, [float(row[key]) for row in rows], style, color=colour, label=label)
-    axis.set_xlabel("minutes on two cores")
+    axis.set_xlabel("minutes")
     axis.set_ylabel("delta1, 80 held-out frames")
     axis.grid(alpha=0.3)
     axis.legend(frameon=False)

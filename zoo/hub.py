@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 BUNDLED = Path(__file__).parent / "checkpoints"
 CARD = "README.md"
 FILES = (WEIGHTS, CONFIG, CARD)
+EXAMPLE = "example.jpg"  # what the card shows, where there is one
 
 
 def resolve(
@@ -95,7 +96,7 @@ def pull(
 
 
 def push(folder: Path, repository: str, *, private: bool = False) -> str:
-    """Upload a checkpoint folder, its three files and nothing else, to a Hub repository made if need be; the commit."""
+    """Upload a checkpoint folder, its files and nothing else, to a Hub repository made if need be; the commit."""
     from huggingface_hub import HfApi
 
     config(folder)
@@ -108,7 +109,7 @@ def push(folder: Path, repository: str, *, private: bool = False) -> str:
         done = api.upload_folder(
             repo_id=repository,
             folder_path=folder,
-            allow_patterns=list(FILES),
+            allow_patterns=[*FILES, EXAMPLE],
             commit_message=f"Weights with sha256 {digest(folder / WEIGHTS)[:12]}",
         )
     return str(done.oid)

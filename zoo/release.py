@@ -9,23 +9,27 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
-from . import card, checkpoint, console
+from . import card, checkpoint, console, image, picture
 from .data.frames import frames as read
-from .evaluate import FARTHEST_M, evaluate, judged
+from .evaluate import FARTHEST_M, Judged, evaluate, judged, predict
 from .files import put
-from .hub import BUNDLED
+from .hub import BUNDLED, EXAMPLE
 from .loading import load
-from .network import count
+from .network import FastDepth, count
+from .predict import Predictor
 from .recipe import Recipe
 from .variant import FOLDER, Variant
 
 RECIPES = FOLDER.parent / "recipes"
+ROOM = FOLDER.parent.parent / "examples" / "room.jpg"
 
 
 def release(
@@ -33,6 +37,7 @@ def release(
     frames: Annotated[Path, typer.Option(help="The frames it was trained on, less those held out.")],
     hardware: Annotated[str, typer.Option(help="What it was trained on, for the card.")],
     story: Annotated[str, typer.Option(help="A sentence on where it began, for the card.")],
+    teacher: Annotated[Path, typer.Option(help="The network that labelled the photos, to compare with.")],
     command: Annotated[list[str], typer.Option(help="The commands that made it, in order.")],
     hold_out: Annotated[int, typer.Option(help="As given to zoo train.")] = 80,
     status: Annotated[str, typer.Option(help="preview or released.")] = "preview",
@@ -44,6 +49,7 @@ def release(
     found = read(frames)
     exam, _ = judged(found[-hold_out:], "published", lambda *_: None)
     scores, _ = evaluate(network, exam)
+    apart = round(difference(network, load(str(teacher)), exam), 4)
     conditions: dict[str, Any] = {"frames": len(exam), "recipe": "published", "mask": f"0 < depth < {FARTHEST_M} m"}
     notes = {
         "status": status,
@@ -54,13 +60,21 @@ def release(
         "steps": trained["steps"],
         "minutes": round(trained["seconds"] / 60),
         "hardware": hardware,
-        "held_out": conditions | {key: round(value, 4) for key, value in scores.items()},
+        "held_out": conditions | {key: round(value, 4) for key, value in scores.items()} | {"from_teacher": apart},
     }
     folder = BUNDLED / variant.name
     checkpoint.save(network, folder, notes)
+    pixels = image.read(ROOM)
+    picture.write(picture.montage(pixels, Predictor(network)(pixels)), folder / EXAMPLE)
     put(folder / "README.md", card.card(variant, notes, count(network, *variant.input)[0]).encode())
     _pin(variant, folder / checkpoint.WEIGHTS, status, story)
     console.out.print(f"{folder}: delta1 {scores['delta1']:.3f}, RMSE {scores['rmse_m']:.3f} m", soft_wrap=True)
+
+
+def difference(network: FastDepth, teacher: FastDepth, frames: Sequence[Judged]) -> float:
+    """Median of |a - b| / b over all pixels of all frames, b being the teacher's depth."""
+    pairs = [(predict(network, frame), predict(teacher, frame)) for frame in frames]
+    return float(np.median([np.abs(a - b) / np.maximum(b, 1e-3) for a, b in pairs]))
 
 
 def _pin(variant: Variant, weights: Path, status: str, story: str) -> None:
