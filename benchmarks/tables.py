@@ -81,20 +81,21 @@ def published() -> None:
 def devices() -> None:
     """What the tuning logs add up to, per device and network."""
     from zoo.kernels.device import records
-    from zoo.kernels.log import best, path_of, read
+    from zoo.kernels.log import best, path_of, per_convolution, read
 
     console.out.print()
-    console.heading("4. Per device: the best record of every layer, added up")
+    console.heading("4. Per device: the best time known of every layer by itself, added up")
     table = console.table("device", "network", "sum ms ", "layers ", "provenance")
     networks = _networks()
-    for record in records():
-        found = best(read(path_of(record))[0], record)
+    for device in records():
+        known = read(path_of(device))[0]
+        tuned, alone = best(known, device), per_convolution(known)
+        sources = ", ".join(sorted({record.source for record in known}))
         for model, workloads in networks.items():
-            known = [found[workload] for workload in workloads if workload in found]
-            if known:
-                total = sum(sorted(r.seconds)[len(r.seconds) // 2] for r in known) * 1e3
-                sources = ", ".join(sorted({r.source for r in known}))
-                table.add_row(record.name, model, f"{total:.2f}", f"{len(known)} of {len(workloads)}", sources)
+            times = [tuned[w].time if w in tuned else alone.get(w.bare) for w in workloads]
+            found = [seconds for seconds in times if seconds is not None]
+            if found:
+                table.add_row(device.name, model, f"{sum(found) * 1e3:.2f}", f"{len(found)} of {len(times)}", sources)
     console.out.print(table)
 
 

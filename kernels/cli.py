@@ -63,11 +63,12 @@ def devices(json: Json = False) -> None:
     if json:
         console.show_json([asdict(r) | {"host": r == here, "runs_here": r.runs_here} for r in records()])
         return
-    table = console.table("device", "runs here", "lanes ", "registers ", "what it is")
+    table = console.table("device", "here", "kernels for", "what it is")
     for record in records():
         name = f"{record.name} [bold](host)[/bold]" if record == here else record.name
-        fits = "yes" if record.runs_here else "no"
-        table.add_row(name, fits, str(record.lanes), str(record.registers), record.summary)
+        vectors = f"{record.registers} vectors of {record.lanes}"
+        made_for = f"GPUs from {record.gpu.arch} on" if record.gpu else vectors
+        table.add_row(name, "yes" if record.runs_here else "no", made_for, record.summary)
     console.out.print(table)
 
 
