@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .kernels.device import Device
     from .prune.cost import Cost, Latency
     from .prune.netadapt import Iteration
+    from .variant import Variant
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -123,7 +124,7 @@ def prune(
     cli_training.show(f"{out}: {found.variant.name}", "published", len(exam), scores, json, report)
 
 
-def _cut(model: str, smaller: Any, out: Path, json: bool) -> None:
+def _cut(model: str, smaller: Variant, out: Path, json: bool) -> None:
     from . import checkpoint
     from .loading import load
     from .prune.cost import macs

@@ -50,7 +50,7 @@ def train(
 
     from .loading import identify, load
     from .recipe import Recipe
-    from .together import join, wait, world
+    from .together import join, leave, wait, world
     from .train import train as run
     from .variant import FOLDER
 
@@ -68,6 +68,7 @@ def train(
             wait()
         begin = load(start) if start else None
         scores = run(which, recipe, data.stores, data.held_out, out, begin, tick, device)
+    leave()
     if rank:
         return
     show(f"{out}: {which.name}", "published", len(data.held_out), scores, json, {"folder": str(out)})

@@ -39,3 +39,9 @@ def wait() -> None:
     """Until all processes are here."""
     if world()[1] > 1:
         dist.barrier()
+
+
+def leave() -> None:
+    """Part from the other processes, if there are any."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
