@@ -57,6 +57,8 @@ def trace(network: torch.nn.Module, height: int, width: int) -> Plan:
                 parameters[f"{name}.bias"] = value(node.args[2])
             owner[node] = name
             continue
+        if not isinstance(source, torch.fx.Node):
+            raise KernelError(f"the plan has no step for {node.target}: concatenated skips cannot be compiled yet")
         if source not in owner or owner[source] not in steps:
             raise KernelError(f"the network applies {node.target} to its input; a plan begins with a convolution")
         step = steps[owner[source]]

@@ -17,6 +17,7 @@ from zoo.prune.widths import blocks, groups, resized
 from zoo.variant import variant
 
 FULL, PRUNED = variant("fastdepth"), variant("fastdepth_pruned")
+KINDS_OF_NETWORK = ["fastdepth", "fastdepth_concat", "fastdepth_noskip", "fastdepth_dense"]
 
 
 def table(records):
@@ -29,10 +30,10 @@ def table(records):
 
 @st.composite
 def members(draw):
-    widths = {}
-    for group in groups(FULL):
+    base, widths = variant(draw(st.sampled_from(KINDS_OF_NETWORK))), {}
+    for group in groups(base):
         widths |= dict.fromkeys(group, draw(st.integers(1, 9)))
-    return resized(FULL, widths)
+    return resized(base, widths)
 
 
 @settings(max_examples=10, deadline=None)

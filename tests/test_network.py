@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from zoo.blocks import double
 from zoo.errors import ZooError
-from zoo.network import FastDepth
+from zoo.network import FastDepth, count
 from zoo.variant import catalogue, variant
 
 SIDES = [112, 112, 56, 56, 28, 28, 14, 14, 14, 14, 14, 14, 7, 7]
@@ -20,6 +20,31 @@ def test_every_stage_has_its_shape(v):
         expected[f"decoder.{j}"] = (2, width, 7 * 2**j, 7 * 2**j)
     expected["head"] = (2, 1, 224, 224)
     assert {name: tuple(x.shape) for name, x in stages.items()} == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "gmacs", "millions"),  # as the authors' definitions give them
+    [
+        ("fastdepth_dense", 3.781, 20.644),
+        ("fastdepth_noskip", 0.737, 3.933),
+        ("fastdepth_concat", 0.849, 3.987),
+        ("fastdepth", 0.737, 3.933),
+        ("fastdepth_pruned", 0.366, 1.344),
+    ],
+)
+def test_work_and_weights_are_the_authors(name, gmacs, millions):
+    macs, weights = count(FastDepth(variant(name)).eval(), 224, 224)
+    assert (round(macs / 1e9, 3), round(weights / 1e6, 3)) == (gmacs, millions)
+
+
+def test_a_concatenated_skip_stands_beside_what_it_joins():
+    network = FastDepth(variant("fastdepth_concat")).eval()
+    with torch.inference_mode():
+        stages = network.stages(torch.rand(1, 3, 64, 64))
+    for layer, stage in network.variant.skips:
+        assert torch.equal(
+            stages[f"decoder.{stage}"][:, -stages[f"encoder.{layer}"].shape[1] :], stages[f"encoder.{layer}"]
+        )
 
 
 @settings(max_examples=8, deadline=None)

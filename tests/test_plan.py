@@ -23,6 +23,21 @@ def test_the_plan_does_the_network_s_work(name):
     assert rewrite(plan).macs == plan.macs - 3 * plan.steps[-1].workload.macs // 4
 
 
+@pytest.mark.parametrize("name", ["fastdepth_noskip", "fastdepth_dense"])
+def test_networks_of_the_study_have_a_plan_too(name):
+    network = seeded(name)
+    image = np.random.default_rng(1).random((3, 32, 64), np.float32)
+    depth = interpret(rewrite(trace(network, 32, 64)), image)["head"]
+    with torch.no_grad():
+        expected = network(torch.from_numpy(image)[None])[0].numpy()
+    assert np.abs(depth - expected).max() < 1e-4
+
+
+def test_a_concatenated_skip_is_refused_by_name():
+    with pytest.raises(KernelError, match="concatenated skips cannot be compiled yet"):
+        trace(seeded("fastdepth_concat"), 64, 64)
+
+
 @pytest.mark.parametrize("rewritten", [False, True])
 def test_the_interpreted_plan_is_the_network_stage_by_stage(pruned, rewritten):
     image = np.random.default_rng(1).random((3, 64, 96), np.float32)

@@ -43,9 +43,10 @@ def integers(network, generator):
 @st.composite
 def members(draw):
     """A small member of the family, and per group which filters stay."""
-    base = resized(FULL, {b: 1 for b in blocks(FULL)})
+    kind = variant(draw(st.sampled_from(["fastdepth", "fastdepth_concat", "fastdepth_noskip", "fastdepth_dense"])))
+    base = resized(kind, {b: 1 for b in blocks(kind)})
     widths, kept = {}, {}
-    for group in groups(FULL):
+    for group in groups(kind):
         width = draw(st.integers(2, 6))
         stay = draw(st.sets(st.integers(0, width - 1), min_size=1))
         widths |= dict.fromkeys(group, width)
@@ -54,19 +55,25 @@ def members(draw):
 
 
 def mask(network, kept):
-    """Silence what `kept` leaves out: the filter, and the depthwise filter that reads it."""
-    names = list(blocks(network.variant))
-    layers = [*network.encoder, *network.decoder.values()]
+    """Silence what `kept` leaves out: the filter, and the depthwise filters that read it."""
+    variant, widths = network.variant, blocks(network.variant)
+    layers = dict(zip(widths, [*network.encoder, *network.decoder.values()], strict=True))
+    joins = {f"decoder.{stage}": f"encoder.{layer}" for layer, stage in variant.skips if variant.skip == "concat"}
+    read, before = {}, []
+    for name in widths:  # the blocks whose filters each block reads, side by side
+        read[name] = before
+        before = [name, joins[name]] if name in joins else [name]
+
+    def silence(norm, sources):
+        gone = torch.cat([torch.ones(widths[source]).index_fill(0, kept[source], 0) for source in sources])
+        norm.weight[gone > 0] = 0
+        norm.bias[gone > 0] = 0
+
     with torch.no_grad():
-        for i, (name, layer) in enumerate(zip(names, layers, strict=True)):
-            gone = torch.ones(network.variant.encoder_widths[0] if i == 0 else layer.pointwise.conv.out_channels)
-            gone[kept[name]] = 0
-            norms = [layer.norm if i == 0 else layer.pointwise.norm]
-            if i + 1 < len(layers):
-                norms.append(layers[i + 1].depthwise.norm)
-            for norm in norms:
-                norm.weight[gone > 0] = 0
-                norm.bias[gone > 0] = 0
+        for name, layer in layers.items():
+            silence(layer.pointwise.norm if hasattr(layer, "pointwise") else layer.norm, [name])
+            if hasattr(layer, "depthwise"):
+                silence(layer.depthwise.norm, read[name])
 
 
 @settings(max_examples=40, deadline=None)

@@ -1,10 +1,11 @@
 import dataclasses
+import tomllib
 
 import pytest
 
 from zoo.errors import ZooError
 from zoo.network import FastDepth, count
-from zoo.variant import catalogue, parse, variant
+from zoo.variant import FOLDER, catalogue, parse, variant
 
 PUBLISHED = {"fastdepth": (736_658_944, 3_933_088), "fastdepth_pruned": (366_393_384, 1_343_664)}
 
@@ -50,3 +51,18 @@ def test_a_record_survives_the_trip_through_plain_data():
 def test_a_record_that_makes_no_sense_is_refused(changes, message):
     with pytest.raises(ZooError, match=message):
         parse(record(**changes))
+
+
+@pytest.mark.parametrize(("skip", "skips"), [("none", [[5, 2]]), ("add", []), ("multiply", [[5, 2]])])
+def test_a_skip_that_makes_no_sense_is_refused(skip, skips):
+    record = tomllib.loads((FOLDER / "fastdepth.toml").read_text()) | {"skip": skip, "skips": skips}
+    with pytest.raises(ZooError, match=f"skip '{skip}' with {len(skips)} skips"):
+        parse(record)
+
+
+def test_networks_for_studies_are_there_and_out_of_the_way(zoo):
+    names = {v.name for v in catalogue(study=True)}
+    assert "fastdepth_concat" in names
+    assert not names & {v.name for v in catalogue()}
+    assert "fastdepth_concat" not in zoo("list")[1]
+    assert "fastdepth_concat" in zoo("list", "--all")[1]

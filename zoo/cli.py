@@ -33,14 +33,17 @@ def examples(*lines: str) -> str:
     return "[bold]Examples[/bold]\n\n" + "\n\n".join(lines)
 
 
-@app.command("list", epilog=examples("zoo list", "zoo list --json"))
-def list_(json: Json = False) -> None:
+@app.command("list", epilog=examples("zoo list", "zoo list --all", "zoo list --json"))
+def list_(
+    all_: Annotated[bool, typer.Option("--all", help="Those without weights too.")] = False, json: Json = False
+) -> None:
     """Show the variants of the zoo."""
+    shown = (*catalogue(), *(catalogue(study=True) if all_ else ()))
     if json:
-        console.show_json([asdict(v) for v in catalogue()])
+        console.show_json([asdict(v) for v in shown])
         return
     table = console.table("variant", "weights", "size ", "licence", "what it is")
-    for v in catalogue():
+    for v in shown:
         status, size, licence = (
             (v.weights.status, f"{v.weights.size / 1e6:.1f} MB", v.weights.licence) if v.weights else ("none", "", "")
         )
@@ -71,7 +74,7 @@ def info(
     table.add_row("convolution weights", f"{weights:,}")
     table.add_row("encoder widths", " ".join(map(str, variant.encoder_widths)))
     table.add_row("decoder widths", " ".join(map(str, variant.decoder_widths)))
-    table.add_row("skips", ", ".join(f"encoder {i} {variant.skip}ed to decoder {j}" for i, j in variant.skips))
+    table.add_row("skips", ", ".join(f"encoder {i} to decoder {j}, {variant.skip}" for i, j in variant.skips))
     table.add_row("widths from", variant.widths_from)
     if w := variant.weights:
         table.add_row("weights", f"{w.status}; {w.origin}")

@@ -2,34 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
+import torch
 from torch import Tensor, nn
 
-from .blocks import Separable, double
+from .blocks import Layer, Separable, double
 
 
 class NNConv5(nn.ModuleDict):
     """FastDepth's decoder (Wofk et al. 2019, arXiv:1903.03273): per stage 5x5 depthwise, 1x1, nearest x2, then the skip.
 
-    `skips` maps a stage (1..5) to the encoder layer whose output is added after the doubling.
+    `skips` maps a stage (1..5) to the encoder layer whose output joins after the doubling; `skip` says how: add or concat.
+    `dense` makes every stage one 5x5 convolution across all channels, as in the study the design came from.
     """
 
-    def __init__(self, cin: int, widths: Sequence[int], skips: Mapping[int, int]) -> None:
-        inputs = (cin, *widths)
-        super().__init__({str(j): Separable(inputs[j - 1], inputs[j], 5, nn.ReLU) for j in range(1, len(widths) + 1)})
-        self.skips = dict(skips)
+    def __init__(
+        self, encoder: Sequence[int], widths: Sequence[int], skips: Mapping[int, int], skip: str, *, dense: bool = False
+    ) -> None:
+        cin, stages = encoder[-1], {}
+        for j, width in enumerate(widths, start=1):
+            stages[str(j)] = Layer(cin, width, 5, nn.ReLU()) if dense else Separable(cin, width, 5, nn.ReLU)
+            cin = width + (encoder[skips[j]] if skip == "concat" and j in skips else 0)
+        super().__init__(stages)
+        self.skips, self.skip = dict(skips), skip
 
     def forward(self, encoded: Sequence[Tensor]) -> dict[int, Tensor]:
         """The encoder's outputs -> the output of every stage after doubling and skip; sides 14 28 56 112 224."""
         outputs: dict[int, Tensor] = {}
         x = encoded[-1]
         for j, stage in enumerate(self.values(), start=1):
-            x = double(stage(x))
-            if j in self.skips:
-                x = x + encoded[self.skips[j]]
-            outputs[j] = x
+            x = outputs[j] = self.join(j, double(stage(x)), encoded)
         return outputs
 
+    def join(self, stage: int, x: Tensor, encoded: Sequence[Tensor]) -> Tensor:
+        """A stage's doubled output with the encoder's layer that belongs there."""
+        if stage not in self.skips:
+            return x
+        other = encoded[self.skips[stage]]
+        return x + other if self.skip == "add" else torch.cat([x, other], 1)
 
-DECODERS = {"nnconv5": NNConv5}
+
+DECODERS: dict[str, Callable[..., NNConv5]] = {"nnconv5": NNConv5, "nnconv5_dense": partial(NNConv5, dense=True)}

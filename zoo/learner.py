@@ -45,9 +45,7 @@ class Trainee(nn.Module):
             x = stage(x)
             if j == stages:
                 break
-            x = double(x)
-            if j in network.decoder.skips:
-                x = x + encoded[network.decoder.skips[j]]
+            x = network.decoder.join(j, double(x), encoded)
         depth: Tensor = network.head(x) if stages == STAGES else self.heads[str(stages)](x)
         return depth
 

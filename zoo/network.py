@@ -25,7 +25,10 @@ class FastDepth(nn.Module):
         self.variant = variant
         self.encoder = ENCODERS[variant.encoder](variant.encoder_widths)
         self.decoder = DECODERS[variant.decoder](
-            variant.encoder_widths[-1], variant.decoder_widths, {stage: layer for layer, stage in variant.skips}
+            variant.encoder_widths,
+            variant.decoder_widths,
+            {stage: layer for layer, stage in variant.skips},
+            variant.skip,
         )
         self.head = Layer(variant.decoder_widths[-1], 1, 1, nn.ReLU())
 

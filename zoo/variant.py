@@ -12,6 +12,7 @@ from typing import Any
 from .errors import ZooError
 
 FOLDER = Path(__file__).parent / "variants"
+SKIPS = ("none", "add", "concat")
 STRIDES = (2, 1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)  # of MobileNet's layers (Howard et al. 2017, table 1)
 
 
@@ -50,7 +51,7 @@ class Variant:
     decoder: str
     encoder_widths: tuple[int, ...]  # layer 0, then the pointwise outputs of layers 1..13
     decoder_widths: tuple[int, ...]  # the pointwise outputs of stages 1..5; the head gives 1
-    skip: str
+    skip: str  # one of SKIPS
     skips: tuple[tuple[int, int], ...]  # (encoder layer, decoder stage it joins after the doubling)
     input: tuple[int, int]  # height, width
     widths_from: str
@@ -58,7 +59,9 @@ class Variant:
     claims: tuple[Claim, ...] = ()
 
     def __post_init__(self) -> None:
-        for layer, stage in self.skips:
+        if self.skip not in SKIPS or (self.skip == "none") != (not self.skips):
+            raise ZooError(f"variant {self.name}: skip {self.skip!r} with {len(self.skips)} skips; there are {SKIPS}")
+        for layer, stage in self.skips if self.skip == "add" else ():
             if self.encoder_widths[layer] != self.decoder_widths[stage - 1]:
                 raise ZooError(
                     f"variant {self.name}: encoder layer {layer} has width {self.encoder_widths[layer]}, "
@@ -86,14 +89,15 @@ def _frozen(value: Any) -> Any:
 
 
 @cache
-def catalogue() -> tuple[Variant, ...]:
-    """Every variant of the zoo, in order of name."""
-    return tuple(parse(tomllib.loads(path.read_text())) for path in sorted(FOLDER.glob("*.toml")))
+def catalogue(*, study: bool = False) -> tuple[Variant, ...]:
+    """Every variant of the zoo, in order of name; or those without weights, for studies of the design."""
+    folder = FOLDER / "study" if study else FOLDER
+    return tuple(parse(tomllib.loads(path.read_text())) for path in sorted(folder.glob("*.toml")))
 
 
 def variant(name: str) -> Variant:
     """The variant of that name. Raises ZooError with the known names."""
-    for known in catalogue():
+    for known in (*catalogue(), *catalogue(study=True)):
         if known.name == name:
             return known
     raise ZooError(f"unknown variant {name!r}; known: {', '.join(v.name for v in catalogue())}")

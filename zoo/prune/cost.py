@@ -14,7 +14,7 @@ from ..variant import STRIDES, Variant
 
 Cost = Callable[[Variant], float]
 LENGTHS, NOISES, SPREADS = (0.5, 1.0, 2.0, 4.0), (0.02, 0.05, 0.1), (0.1, 0.3, 1.0)
-KINDS = ("stem", "depthwise", "pointwise", "head")
+KINDS = ("stem", "depthwise", "pointwise", "head", "conv")
 LEAST = 3  # measurements of one kind of layer that an estimate needs
 
 
@@ -51,10 +51,16 @@ def layers(variant: Variant) -> tuple[Layer, ...]:
         height, width = height // stride, width // stride
         found.append(Layer("pointwise", 1, 1, cin, cout, height, width))
         cin = cout
-    for cout in variant.decoder_widths:
-        found.append(Layer("depthwise", 5, 1, cin, cin, height, width))
-        found.append(Layer("pointwise", 1, 1, cin, cout, height, width))
+    joins = {stage: layer for layer, stage in variant.skips} if variant.skip == "concat" else {}
+    for stage, cout in enumerate(variant.decoder_widths, start=1):
+        if variant.decoder == "nnconv5_dense":
+            found.append(Layer("conv", 5, 1, cin, cout, height, width))
+        else:
+            found.append(Layer("depthwise", 5, 1, cin, cin, height, width))
+            found.append(Layer("pointwise", 1, 1, cin, cout, height, width))
         height, width, cin = 2 * height, 2 * width, cout
+        if stage in joins:
+            cin += variant.encoder_widths[joins[stage]]
     return (*found, Layer("head", 1, 1, cin, 1, height, width))
 
 
@@ -84,7 +90,7 @@ class Latency:
             if len(found) < LEAST:
                 raise ZooError(f"only {len(found)} measured {kind} layers; {LEAST} are needed to estimate others")
         self._fields = {kind: _Field([*found], self.measured) for kind, found in by_kind.items()}
-        for kind in ("stem", "head"):
+        for kind in set(KINDS) - set(by_kind):
             found = [x for x in self.measured if x.kind == kind]
             self._fields[kind] = _Field(found, self.measured) if found else self._fields["pointwise"]
 

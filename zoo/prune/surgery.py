@@ -50,9 +50,8 @@ def strongest(network: FastDepth, smaller: Variant) -> dict[str, Tensor]:
 
 def cut(network: FastDepth, kept: Kept, smaller: Variant) -> FastDepth:
     """A network of variant `smaller` with the kept filters of `network`, weights and statistics and all."""
-    made = FastDepth(smaller)
-    everything = torch.arange(3)
-    before = everything
+    made, before = FastDepth(smaller), torch.arange(3)
+    joins = {f"decoder.{stage}": layer for layer, stage in network.variant.skips}
     for block in blocks(network.variant):
         old, new, filters = _block(network, block), _block(made, block), kept[block]
         if isinstance(old, Separable) and isinstance(new, Separable):
@@ -61,6 +60,9 @@ def cut(network: FastDepth, kept: Kept, smaller: Variant) -> FastDepth:
         elif isinstance(old, Layer) and isinstance(new, Layer):
             _copy(old, new, filters, before)
         before = filters
+        if network.variant.skip == "concat" and block in joins:
+            beside = kept[f"encoder.{joins[block]}"]
+            before = torch.cat([filters, blocks(network.variant)[block] + beside])
     _copy(network.head, made.head, torch.zeros(1, dtype=torch.long), before)
     return made.train(network.training)
 
