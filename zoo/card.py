@@ -49,7 +49,7 @@ depth = network(torch.rand(1, 3, 224, 224))                             # RGB in
 
 ```python
 import zoo
-network = zoo.FastDepth.from_pretrained("<owner>/{variant.weights.repo if variant.weights else name}")
+network = zoo.FastDepth.from_pretrained("<owner>/{name.replace("_", "-")}")
 ```
 
 ```sh
