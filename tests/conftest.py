@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from zoo.data.rooms import render
 from zoo.kernels.build import build
 from zoo.kernels.device import host
 from zoo.kernels.export import trace
@@ -34,6 +36,17 @@ def data():
 @pytest.fixture(autouse=True, scope="session")
 def _two_threads():
     torch.set_num_threads(2)
+
+
+def small_frames(path, count):
+    """A folder of frames with depth: one rendered room, small, each frame turned a little further."""
+    for part in ("rgb", "depth"):
+        (path / part).mkdir()
+    picture, depth = render(3, 48, 64)
+    for i in range(count):
+        Image.fromarray(np.roll(picture, i, 1)).save(path / "rgb" / f"{i:05}.png")
+        Image.fromarray((depth * 1000).astype(np.uint16)).save(path / "depth" / f"{i:05}.png")
+    return path
 
 
 def seeded(name, seed=0):

@@ -6,16 +6,13 @@ import sys
 import time
 from itertools import pairwise
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
-from conftest import ROOT
+from conftest import ROOT, small_frames
 from zoo import checkpoint
 from zoo.data import store
 from zoo.data.frames import frames
-from zoo.data.rooms import render
 from zoo.errors import ZooError
 from zoo.evaluate import judged
 from zoo.network import FastDepth, initialise
@@ -38,14 +35,7 @@ def quiet(what, done, total):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    path = tmp_path_factory.mktemp("frames")
-    for part in ("rgb", "depth"):
-        (path / part).mkdir()
-    picture, depth = render(3, 48, 64)
-    for i in range(6):
-        Image.fromarray(np.roll(picture, i, 1)).save(path / "rgb" / f"{i:05}.png")
-        Image.fromarray((depth * 1000).astype(np.uint16)).save(path / "depth" / f"{i:05}.png")
-    return path
+    return small_frames(tmp_path_factory.mktemp("frames"), 6)
 
 
 @pytest.fixture(scope="module")
