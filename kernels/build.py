@@ -19,7 +19,7 @@ from . import ptx, source_cuda
 from .device import Device
 from .errors import KernelError
 from .extras import require
-from .log import best, path_of, read
+from .log import tuned
 from .lower import Program, lower, symbol
 from .plan import Plan
 from .rewrite import rewrite
@@ -49,7 +49,7 @@ def build(
         raise KernelError(f"{folder}: exists and is not an artifact; choose another place")
     require("tvm", "ziglang")
     original, plan = plan, rewrite(plan)
-    program = lower(plan, device, best(read(path_of(device))[0], device))
+    program = lower(plan, device, tuned(device))
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
         work, made = Path(scratch) / "work", Path(scratch) / "made"

@@ -58,6 +58,11 @@ class Device:
         return fits and (self.gpu is None or _cuda())
 
 
+def _gpu(record: Mapping[str, Any]) -> Gpu:
+    target = record["target"]
+    return Gpu(arch=target["mcpu"], threads=target["max_num_threads"], **record["gpu"])
+
+
 @cache
 def _cuda() -> bool:
     """Whether there is a CUDA driver."""
@@ -75,7 +80,7 @@ def records() -> tuple[Device, ...]:
     for path in sorted(FOLDER.glob("*.toml"), reverse=True):
         try:
             record = tomllib.loads(path.read_text())
-            gpu = Gpu(**record["gpu"]) if "gpu" in record else None
+            gpu = _gpu(record) if "gpu" in record else None
             found.append(Device(**{**record, "requires": tuple(record["requires"]), "gpu": gpu}))
         except (TypeError, KeyError, tomllib.TOMLDecodeError) as error:
             raise KernelError(f"{path}: not a device record ({error})") from error

@@ -108,6 +108,11 @@ def best(records: Iterable[Record], device: Device) -> dict[Workload, Record]:
     return found
 
 
+def tuned(device: Device) -> dict[Workload, Record]:
+    """The fastest usable record of every workload in the device's own log."""
+    return best(read(path_of(device))[0], device)
+
+
 def per_convolution(records: Iterable[Record]) -> dict[Workload, float]:
     """Least seconds known of every convolution, whatever is fused to it and whichever schedule it ran with."""
     found: dict[Workload, float] = {}

@@ -18,7 +18,7 @@ from .errors import KernelError
 from .extras import require
 from .log import Record
 from .lower import Call, Operand, symbol, workspace
-from .measure import LIMIT, record
+from .measure import FLUSH, LIMIT, RUNS, record
 from .memory import LINE
 from .plan import Step
 from .source import step_c
@@ -79,8 +79,11 @@ class Board:
         compile_kernel(workload, self.device, knobs, kernel)
         table.write_text(self._table(workload, knobs))
         runtime = [RUNTIME / "timer" / "main.c", RUNTIME / "common.c"]
-        runtime += [RUNTIME / "cpu" / name for name in ("pool.c", "features.c")]
-        link(self.device, [*map(str, (table, kernel, *runtime)), "-o", str(program)])
+        runtime += [RUNTIME / "cpu" / name for name in ("kernels.c", "pool.c", "features.c")]
+        link(
+            self.device,
+            [f"-DRUNS={RUNS}", f"-DFLUSH={FLUSH}", *map(str, (table, kernel, *runtime)), "-o", str(program)],
+        )
         return program
 
     def _table(self, workload: Workload, knobs: dict[str, int]) -> str:

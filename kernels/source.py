@@ -12,27 +12,16 @@ PLACES = {"arena": "IN_ARENA", "parameters": "IN_PARAMETERS", "image": "IN_IMAGE
 
 def network_c(program: Program, model: str) -> str:
     """The generated half of the library."""
-    shapes = program.plan.shapes()
-    _, height, width = shapes[program.plan.input]
     required = program.device.requires
     kernels = sorted({call.symbol for call in program.calls})
-    numbers = {
-        "size_t network_arena_bytes": program.arena_bytes,
-        "size_t network_image_bytes": 4 * 3 * height * width,
-        "size_t network_depth_bytes": 4 * height * width,
-        "size_t network_parameter_bytes": len(program.parameters),
-        "size_t network_workspace_bytes": program.workspace_bytes,
-        "uint64_t network_parameter_hash": f"UINT64_C({fnv1a(program.parameters):#x})",
-        "int network_step_count": len(program.calls),
-    }
     return "\n".join(
         [
             '#include "network.h"',
             "",
             *(f"kernel __tvm_ffi_{name};" for name in kernels),
             "",
-            *(f"const {name} = {value};" for name, value in numbers.items()),
-            f"const char network_description[] = {json.dumps(description(program, model))};",
+            *constants(program, model),
+            f"const size_t network_workspace_bytes = {program.workspace_bytes};",
             "",
             "const step network_steps[] = {",
             *(step_c(call) for call in program.calls),
@@ -42,6 +31,21 @@ def network_c(program: Program, model: str) -> str:
             "",
         ]
     )
+
+
+def constants(program: Program, model: str) -> list[str]:
+    """What the runtimes of processors and of graphics processors both have to know: sizes, and how to describe it."""
+    _, height, width = program.plan.shapes()[program.plan.input]
+    numbers = {
+        "size_t network_arena_bytes": program.arena_bytes,
+        "size_t network_image_bytes": 4 * 3 * height * width,
+        "size_t network_depth_bytes": 4 * height * width,
+        "size_t network_parameter_bytes": len(program.parameters),
+        "uint64_t network_parameter_hash": f"UINT64_C({fnv1a(program.parameters):#x})",
+        "int network_step_count": len(program.calls),
+    }
+    described = f"const char network_description[] = {json.dumps(description(program, model))};"
+    return [*(f"const {name} = {value};" for name, value in numbers.items()), described]
 
 
 def description(program: Program, model: str) -> str:

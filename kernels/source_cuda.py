@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from .lower import Call, Program
 from .ptx import NAMES, Kernel
-from .source import PLACES, description, fnv1a
+from .source import PLACES, constants
 from .workload import Workload
 
 
@@ -15,22 +15,12 @@ def network_c(program: Program, model: str, kernels: Mapping[Workload, Kernel], 
     """The generated half of the library."""
     gpu = program.device.gpu
     assert gpu is not None
-    _, height, width = program.plan.shapes()[program.plan.input]
-    numbers = {
-        "size_t network_arena_bytes": program.arena_bytes,
-        "size_t network_image_bytes": 4 * 3 * height * width,
-        "size_t network_depth_bytes": 4 * height * width,
-        "size_t network_parameter_bytes": len(program.parameters),
-        "uint64_t network_parameter_hash": f"UINT64_C({fnv1a(program.parameters):#x})",
-        "int network_step_count": len(program.calls),
-    }
     return "\n".join(
         [
             '#include "network.h"',
             "",
-            *(f"const {name} = {value};" for name, value in numbers.items()),
+            *constants(program, model),
             f"const int network_capability[2] = {{{gpu.capability[0]}, {gpu.capability[1]}}};",
-            f"const char network_description[] = {json.dumps(description(program, model))};",
             "",
             "const char network_ptx[] =",
             *(f"    {json.dumps(line + chr(10), ensure_ascii=True)}" for line in ptx.splitlines()),

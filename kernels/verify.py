@@ -15,7 +15,7 @@ import numpy as np
 
 from .device import Device
 from .errors import KernelError
-from .log import best, path_of, read
+from .log import tuned
 from .lower import lower
 from .plan import Array, Plan
 from .reference import interpret
@@ -76,7 +76,7 @@ def simulated(plan: Plan, device: Device, eager: Run, tick: Tick) -> float:
     this processor. Raises KernelError if they differ."""
     from .simulate import run
 
-    program = lower(rewrite(plan), device, best(read(path_of(device))[0], device))
+    program = lower(rewrite(plan), device, tuned(device))
     shape = program.plan.shapes()[program.plan.input]
     image = np.random.default_rng(0).random(shape, np.float32)
     error = float(np.abs(run(program, image, tick) - eager(image)).max())

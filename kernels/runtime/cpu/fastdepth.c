@@ -9,7 +9,7 @@
 #include "network.h"
 #include "pool.h"
 
-enum { LINE = 64, TENSOR = 7, CPU = 1, FLOAT = 2 };
+enum { LINE = 64 };
 
 struct fastdepth {
     pool *pool;
@@ -20,17 +20,6 @@ struct fastdepth {
 
 const char *fastdepth_describe(void) { return network_description; }
 
-/* The kernels' link to the runtime: pointers they call through, and where they report. */
-extern int (*__TVMBackendParallelLaunch)(task *, void *, int);
-extern void *(*__TVMBackendAllocWorkspace)(int, int, uint64_t, int, int);
-extern int (*__TVMBackendFreeWorkspace)(int, int, void *);
-
-void TVMFFIErrorSetRaisedFromCStrParts(const char *kind, const char **parts, int32_t count) {
-    fail("%s: ", kind);
-    for (int32_t i = 0; i < count; i++)
-        if (parts[i]) fail_more(parts[i]);
-}
-
 static size_t rounded(size_t bytes) { return (bytes + LINE - 1) / LINE * LINE; }
 
 static void bind(fastdepth *n) {
@@ -39,13 +28,8 @@ static void bind(fastdepth *n) {
         for (int j = 0; j < s->count; j++) {
             const operand *o = &s->operands[j];
             char *base = o->where == IN_PARAMETERS ? n->parameters : n->arena;
-            n->tensors[i][j] = (tensor){.data = base + o->offset,
-                                        .device = {CPU, 0},
-                                        .ndim = o->axes,
-                                        .dtype = {FLOAT, 32, 1},
-                                        .shape = o->shape,
-                                        .strides = o->strides};
-            n->arguments[i][j] = (argument){TENSOR, 0, &n->tensors[i][j]};
+            n->tensors[i][j] = tensor_at(o, base);
+            n->arguments[i][j] = argument_of(&n->tensors[i][j]);
         }
     }
 }
@@ -54,10 +38,7 @@ fastdepth *fastdepth_create(const char *parameters, int threads) {
     const char *lacking = features_missing(network_requires);
     if (lacking) return fail("this processor lacks %s, which the kernels were compiled for", lacking);
     if (threads < 1 || threads > 1024) return fail("%d threads; at least 1, at most 1024", threads);
-    __TVMBackendParallelLaunch = pool_launch;
-    __TVMBackendAllocWorkspace = pool_allocate;
-    __TVMBackendFreeWorkspace = pool_free;
-
+    kernels_connect();
     fastdepth *n = calloc(1, sizeof *n);
     if (!n) return fail("out of memory");
     size_t arena = rounded(network_arena_bytes) + rounded(network_image_bytes) + rounded(network_depth_bytes);

@@ -49,6 +49,13 @@ extern const uint64_t network_parameter_hash;
 extern const char network_description[];
 extern const char *const network_requires[]; /* CPU features the kernels use, then NULL */
 
+/* Give the kernels what they call. */
+void kernels_connect(void);
+
+/* An operand as kernels see it, its place beginning at `base`; and that as an argument. */
+tensor tensor_at(const operand *, char *base);
+argument argument_of(tensor *);
+
 /* The first of these that this machine does not have, or NULL. */
 const char *features_missing(const char *const *required);
 

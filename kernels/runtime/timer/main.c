@@ -9,19 +9,13 @@
 #include "network.h"
 #include "pool.h"
 
-enum { LINE = 64, RUNS = 10, FLUSH = 4 << 20 }; /* bytes touched between runs: other layers use the cache meanwhile */
+enum { LINE = 64 };
 
-extern int (*__TVMBackendParallelLaunch)(task *, void *, int);
-extern void *(*__TVMBackendAllocWorkspace)(int, int, uint64_t, int, int);
-extern int (*__TVMBackendFreeWorkspace)(int, int, void *);
-
-const char *fastdepth_describe(void) { return ""; }
-
-void TVMFFIErrorSetRaisedFromCStrParts(const char *kind, const char **parts, int32_t count) {
-    fail("%s: ", kind);
-    for (int32_t i = 0; i < count; i++)
-        if (parts[i]) fail_more(parts[i]);
-}
+/* RUNS, and FLUSH bytes touched between them, are given by whoever compiles this. */
+#ifndef RUNS
+#define RUNS 1
+#define FLUSH 1
+#endif
 
 static int stop(const char *why) { return fprintf(stderr, "error: %s\n", why), 2; }
 
@@ -53,9 +47,7 @@ static double now(void) {
 int main(void) {
     const char *lacking = features_missing(network_requires);
     if (lacking) return stop(lacking);
-    __TVMBackendParallelLaunch = pool_launch;
-    __TVMBackendAllocWorkspace = pool_allocate;
-    __TVMBackendFreeWorkspace = pool_free;
+    kernels_connect();
     size_t bytes = (network_arena_bytes + LINE - 1) / LINE * LINE;
     char *arena = aligned_alloc(LINE, bytes), *other = malloc(FLUSH);
     pool *threads = pool_create(1, network_workspace_bytes);
@@ -66,18 +58,12 @@ int main(void) {
     tensor tensors[MOST_OPERANDS];
     argument arguments[MOST_OPERANDS], result = {0};
     for (int j = 0; j < s->count; j++) {
-        const operand *o = &s->operands[j];
-        tensors[j] = (tensor){.data = arena + o->offset,
-                              .device = {1, 0},
-                              .ndim = o->axes,
-                              .dtype = {2, 32, 1},
-                              .shape = o->shape,
-                              .strides = o->strides};
-        arguments[j] = (argument){7, 0, &tensors[j]};
+        tensors[j] = tensor_at(&s->operands[j], arena);
+        arguments[j] = argument_of(&tensors[j]);
     }
     print_name();
     pool_enter(threads);
-    for (int i = 0; i < RUNS; i++) {
+    for (int i = 0; i <= RUNS; i++) {
         memset(other, i, FLUSH);
         double began = now();
         if (s->run(NULL, arguments, s->count, &result)) return stop(fastdepth_error());
