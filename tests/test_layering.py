@@ -13,13 +13,17 @@ FILES = sorted(
 )
 COMPOSITION = {
     "zoo.cli",
+    "zoo.cli_predict",
     "zoo.cli_pruning",
     "kernels.cli",
     "kernels.cli_tuning",
 }  # may import anything inside their functions
 
 # room -> what it may import beside the standard library and its own package's errors
-THIRD = {"torch", "tvm", "numpy", "PIL", "rich", "typer", "safetensors", "huggingface_hub", "tflite", "cv2", "xgboost"}
+THIRD = {
+    *("torch", "tvm", "numpy", "PIL", "rich", "typer", "safetensors", "huggingface_hub", "tflite", "cv2", "xgboost"),
+    *("pyarrow", "ray"),
+}
 ALLOWED = {
     "zoo.variant": set(),
     "zoo.errors": set(),
@@ -32,6 +36,11 @@ ALLOWED = {
     "zoo.image": {"numpy", "PIL"},
     "zoo.picture": {"numpy", "PIL", "zoo.image", "zoo.files"},
     "zoo.metrics": {"numpy"},
+    "zoo.sources": set(),
+    "zoo.predict": {"numpy", "torch", "zoo.image", "zoo.network"},
+    "zoo.runtimes": {"torch", "zoo.checkpoint", "zoo.hub", "zoo.loading", "zoo.predict", "kernels.runtime"},
+    "zoo.bulk": {"numpy", "PIL", "pyarrow", "zoo.files", "zoo.image", "zoo.runtimes", "zoo.sources"},
+    "zoo.engines": {"pyarrow", "ray", "zoo.bulk"},
     "zoo.checkpoint": {"torch", "safetensors", "zoo.files", "zoo.variant", "zoo.network"},
     "zoo.convert": {
         "numpy",
@@ -174,7 +183,7 @@ def test_the_two_packages_meet_only_where_artifacts_are_opened_and_in_the_comman
     for module in imports(path):
         assert module != mine, f"{name_of(path)} imports {module} absolutely"
         if module.split(".")[0] == other:
-            assert (name_of(path), module) == ("zoo.job", "kernels.runtime.fastdepth")
+            assert (name_of(path), module) == ("zoo.runtimes", "kernels.runtime.fastdepth")
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)

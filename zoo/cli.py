@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
-from . import cli_hub, cli_pruning, cli_training, console
+from . import cli_hub, cli_predict, cli_pruning, cli_training, console
 from .errors import ZooError
 from .kernels import cli as kernels_cli
 from .kernels.errors import KernelError
@@ -89,64 +89,6 @@ def info(
 
 
 @app.command(
-    epilog=examples(
-        "zoo predict photo.jpg -o depth.png",
-        "zoo predict photos/ -o depths/ --raw png16",
-        "zoo predict --artifact build/host photo.jpg --raw npy",
-        "zoo predict film.mp4 -o depth.mp4",
-        "zoo predict 0 -o camera.mp4 --frames 300",
-    )
-)
-def predict(
-    sources: Annotated[
-        list[str], typer.Argument(metavar="IMAGE", help="Pictures, folders, globs, a video or a camera.")
-    ],
-    model: Model = "fastdepth_pruned",
-    artifact: Annotated[
-        Path | None, typer.Option(help="A folder made by zoo compile, instead of a torch model.")
-    ] = None,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="Picture or folder to write.")] = None,
-    raw: Annotated[str | None, typer.Option(help="Also write bare depth: npy (metres) or png16 (millimetres).")] = None,
-    threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads to use.")] = 1,
-    frames: Annotated[int | None, typer.Option(min=1, help="Stop a video after so many frames.")] = None,
-    json: Json = False,
-) -> None:
-    """Estimate depth: a colour picture with a legend in metres beside the input, and the bare numbers on request."""
-    from . import job
-
-    request = job.Job(sources, out, raw, frames)
-    predictor, runtime, note = job.predictor(model, artifact, threads)
-    with console.progress("depth") as tick:
-        rows = request.run(predictor, tick)
-    for row in rows:
-        row |= {"model": runtime.model, "runtime": runtime.name, "threads": threads}
-    if json:
-        console.show_json(rows)
-    else:
-        table = console.table("picture", "nearest … median … farthest ", "time ", "written")
-        for row in rows:
-            if row["status"] == "ok":
-                written = ", ".join(str(row[key]) for key in ("picture", "raw") if row[key])
-                table.add_row(row["source"], _depth(row), f"{row['milliseconds']:.0f} ms", written)
-        if table.row_count:
-            console.heading(f"{runtime.model}, {runtime.name}")
-            console.out.print(table)
-            if note:
-                console.say(f"[yellow]{note}[/yellow]")
-    failed = [row for row in rows if row["status"] != "ok"]
-    for row in failed:
-        console.complain(row["status"])
-    if failed:
-        raise typer.Exit(2)
-
-
-def _depth(row: dict[str, Any]) -> str:
-    if "frames" in row:
-        return f"{row['frames']} frames"
-    return " … ".join(f"{row[key]:.2f}" for key in ("min_m", "median_m", "max_m")) + " m"
-
-
-@app.command(
     "import",
     epilog=examples(
         "zoo import fast_depth_224.tflite -o imported/",
@@ -200,6 +142,7 @@ def export(
         console.out.print(f"{out}: {form}, 1x3x{height}x{width}, differs from eager by {error:.0e} m", soft_wrap=True)
 
 
+cli_predict.register(app, examples)
 cli_training.register(app, examples)
 cli_pruning.register(app, examples)
 cli_hub.register(app, examples)

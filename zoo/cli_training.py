@@ -93,8 +93,8 @@ class Sources:
         from .data import store
         from .data.frames import frames as read
         from .evaluate import judged
-        from .job import PICTURES
         from .loading import load
+        from .sources import PICTURES
 
         if (photos is None) != (teacher is None):
             raise ZooError("--photos and --teacher go together: the teacher labels the photos")

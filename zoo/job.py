@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import glob
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +12,23 @@ import numpy as np
 from . import image, picture, video
 from .errors import ZooError
 from .predict import Predictor
+from .sources import expand, shard
 
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm")
 Tick = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True)
-class Runtime:
-    """What computes: named in every result."""
-
-    model: str
-    name: str  # torch | the artifact's device
 
 
 class Job:
     """What to read and where to write, settled before anything is computed."""
 
-    def __init__(self, sources: list[str], out: Path | None, raw: str | None, frames: int | None) -> None:
+    def __init__(
+        self,
+        sources: list[str],
+        out: Path | None,
+        raw: str | None,
+        frames: int | None,
+        part: str | None = None,
+        limit: int | None = None,
+    ) -> None:
         """Expand folders and globs, and choose an output for every source. Raises ZooError for contradictions."""
         if raw not in (None, *picture.RAW):
             raise ZooError(f"--raw {raw}: choose one of {', '.join(picture.RAW)}")
@@ -43,17 +41,18 @@ class Job:
             self.film: tuple[str, Path] | None = (source, out or Path(f"{name}-depth.mp4"))
             return
         self.film = None
-        found = expand(sources)
-        several = len(found) > 1 or any(Path(source).is_dir() for source in sources)
+        every = list(expand(sources))
+        several = len(every) > 1 or any(Path(source).is_dir() for source in sources)
         if out is None:
-            out = Path("depth") if several else Path(f"{found[0].stem}-depth.png")
+            out = Path("depth") if several else Path(f"{every[0].stem}-depth.png")
         elif several and out.suffix.lower() in picture.FORMATS and not out.is_dir():
-            raise ZooError(f"{out}: {len(found)} pictures need a folder to be written to")
+            raise ZooError(f"{out}: {len(every)} pictures need a folder to be written to")
         if several or out.is_dir() or not out.suffix:
-            self.work = list(zip(found, names(found, out), strict=True))
+            targets = dict(zip(every, names(every, out), strict=True))
         else:
             picture.check_format(out)
-            self.work = [(found[0], out)]
+            targets = {every[0]: out}
+        self.work = list(shard(targets, part, limit).items())
         for path, target in self.work:
             if path.resolve() == target.resolve():
                 raise ZooError(f"{target}: is the input; choose another place to write to")
@@ -106,26 +105,6 @@ class Job:
         }
 
 
-def expand(sources: list[str]) -> list[Path]:
-    """Files as they are, folders and globs as the pictures in them, in order of name, each once."""
-    found: list[Path] = []
-    for source in sources:
-        path = Path(source)
-        if path.is_dir():
-            inside = sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURES)
-            if not inside:
-                raise ZooError(f"{path}: no pictures in this folder ({', '.join(PICTURES)})")
-            found += inside
-        elif not path.exists() and glob.has_magic(source):
-            matches = sorted(Path(match) for match in glob.glob(source, recursive=True))  # noqa: PTH207 (absolute patterns too)
-            if not matches:
-                raise ZooError(f"{source}: nothing matches")
-            found += matches
-        else:
-            found.append(path)
-    return list(dict.fromkeys(found))
-
-
 def names(sources: list[Path], folder: Path) -> list[Path]:
     """A picture in `folder` for every source, named after its stem, numbered where stems repeat."""
     taken: set[str] = set()
@@ -138,33 +117,3 @@ def names(sources: list[Path], folder: Path) -> list[Path]:
         taken.add(name)
         chosen.append(folder / f"{name}.png")
     return chosen
-
-
-def predictor(model: str, artifact: Path | None, threads: int) -> tuple[Predictor, Runtime, str | None]:
-    """(predictor, what it is, a remark on its weights) from an artifact or a torch model."""
-    if artifact is not None:
-        from .kernels.runtime.fastdepth import ArtifactError, FastDepth
-
-        try:
-            opened = FastDepth(artifact, threads)
-        except ArtifactError as error:
-            raise ZooError(str(error)) from error
-        made = opened.manifest["model"]
-        return Predictor(opened), Runtime(made["name"], opened.manifest["device"]), remark(made["name"], made["status"])
-    import torch
-
-    from .loading import identify, load
-
-    torch.set_num_threads(threads)
-    variant, _ = identify(model)
-    status = variant.weights.status if variant.weights else "released"
-    return Predictor(load(model), *variant.input), Runtime(variant.name, "torch"), remark(variant.name, status)
-
-
-def remark(name: str, status: str) -> str | None:
-    """What to know about weights that are not released ones."""
-    return (
-        f"{name}: preview weights, shortly trained; good for trying out, not for measuring"
-        if status == "preview"
-        else None
-    )

@@ -1,0 +1,161 @@
+"""A great many pictures: what is written, what is kept, what the index says, and that every engine says the same."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import psutil
+import pyarrow.parquet
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from conftest import ROOT, complaint
+from zoo import bulk, image, runtimes
+from zoo.data.rooms import render
+from zoo.errors import ZooError
+from zoo.sources import expand, shard
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """Pictures in two folders, some of one name, one of them bad."""
+    folder = tmp_path_factory.mktemp("pictures")
+    picture, _ = render(3, 48, 64)
+    for i in range(70):
+        path = folder / "in" / ("b" if i % 2 else "a") / f"{i // 2:03}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.roll(picture, i, 1)).save(path)
+    (folder / "in" / "b" / "bad.jpg").write_text("no picture")
+    return folder
+
+
+def table(path):
+    return pyarrow.parquet.read_table(path).to_pylist()
+
+
+def content(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_depths_and_their_index(zoo, pictures):
+    code, out, err = zoo("predict", "in/**/*.*", "-o", "out", "--engine", "process", "--json", cwd=pictures)
+    assert code == 2
+    said = "error: in/b/bad.jpg: not a picture this can read (JPEG, PNG, WebP, TIFF, BMP, …)"
+    assert err.strip().splitlines() == [said]
+    assert {key: json.loads(out)[key] for key in ("pictures", "written", "kept", "failed")} == {
+        "pictures": 71,
+        "written": 70,
+        "kept": 0,
+        "failed": 1,
+    }
+    rows = table(pictures / "out" / "index.parquet")
+    assert [row["source"] for row in rows] == sorted(row["source"] for row in rows)
+    assert [row["status"] for row in rows if row["source"].endswith("bad.jpg")] == [said.removeprefix("error: ")]
+    predict = runtimes.find("fastdepth_pruned", None, 1).predict
+    for row in rows[:3]:
+        with Image.open(pictures / "out" / row["depth"]) as file:
+            millimetres = np.asarray(file)
+        depth = predict(image.read(pictures / row["source"]))
+        assert np.abs(millimetres * row["metres_per_unit"] - depth).max() < 0.0006
+        assert millimetres.shape == (row["height"], row["width"]) == (48, 64)
+        assert row["min_m"] == pytest.approx(millimetres.min() / 1000)
+        assert row["median_m"] == pytest.approx(np.median(millimetres) / 1000)
+        assert len(row["weights_sha256"]) == 64
+
+
+def test_a_second_run_keeps_what_is_finished_and_ends_the_same(zoo, pictures, tmp_path):
+    words = ("predict", pictures / "in" / "a", "-o", "out", "--engine", "process", "--json")
+    assert json.loads(zoo(*words, "--limit", "9")[1])["written"] == 9
+    assert json.loads(zoo(*words)[1])["kept"] == 9
+    whole = content(tmp_path / "out")
+    (tmp_path / "out" / "004.png.depth.png").write_bytes(b"cut off")
+    (tmp_path / "out" / "005.png.depth.png").unlink()
+    (tmp_path / "out" / "006.png.depth.png.partial").write_bytes(b"half of a file")
+    row = json.loads(zoo(*words)[1])
+    assert (row["written"], row["kept"]) == (2, 33)
+    (tmp_path / "out" / "006.png.depth.png.partial").unlink()
+    assert content(tmp_path / "out") == whole
+    assert json.loads(zoo(*words, "-m", "fastdepth")[1])["kept"] == 0  # other weights
+
+
+def test_shards_make_up_the_whole(zoo, pictures, tmp_path):
+    (tmp_path / "list.txt").write_text("".join(f"{path}\n" for path in sorted((pictures / "in").glob("?/*.png"))))
+    rows = []
+    for part in range(3):
+        code, _, err = zoo("predict", "list.txt", "-o", "out", "--engine", "process", "--shard", f"{part}/3")
+        assert code == 0, err
+        rows += table(tmp_path / "out" / f"index-{part}-of-3.parquet")
+    assert len({row["depth"] for row in rows}) == len({row["source"] for row in rows}) == 70
+    assert all((tmp_path / "out" / row["depth"]).is_file() for row in rows)
+
+
+@given(st.integers(0, 40), st.integers(1, 6), st.none() | st.integers(1, 9))
+def test_shards_are_disjoint_and_whole(count, parts, limit):
+    found = {str(i): str(-i) for i in range(count)}
+    shards = [shard(found, f"{i}/{parts}", limit) for i in range(parts)]
+    assert sum(map(len, shards)) == len({key for part in shards for key in part})
+    if limit is None:
+        assert {key: value for part in shards for key, value in part.items()} == found
+    else:
+        assert all(len(part) <= limit for part in shards)
+
+
+def test_places_lead_nowhere_but_down(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = expand(["/etc/a.png", "../../b.png", "c/../d.png"])
+    assert [str(place) for place in found.values()] == ["etc/a.png", "b.png", "c/d.png"]
+
+
+def test_two_pictures_of_one_place_are_refused():
+    with pytest.raises(ZooError, match="would both be written there"):
+        bulk.Bulk.plan(["a/x.png", "../a/x.png"], bulk.Path("out"))
+
+
+def test_a_header_that_is_not_ours_counts_as_nothing(tmp_path):
+    for i, text in enumerate(("{", "[]", "7", '{"a": 1}')):
+        header = bulk.PngInfo()
+        header.add_text(bulk.KEY, text)
+        Image.new("L", (2, 2)).save(tmp_path / f"{i}.png", pnginfo=header)
+        assert bulk.finished(tmp_path / f"{i}.png") is None
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("--engine spark", "no engine 'spark'; there are process and ray"),
+        ("--engine process --raw npy", "--raw and --frames do not go with it"),
+        ("--engine process --workers 2", "--workers goes with --engine ray"),
+        ("--workers 2", "--workers goes with --engine ray"),
+        ("--engine process --shard 4/4", "--shard 4/4: give I/N with I from 0 to N - 1"),
+        ("--shard x", "--shard x: give I/N"),
+        ("--engine process -o /dev/null/x", "/dev/null/x"),
+        ("--engine ray --workers 1000", "need more processors than Ray has here"),
+    ],
+)
+def test_what_a_user_can_mend_is_one_line(zoo, words, reason):
+    lines = zoo("predict", ROOT / "examples" / "room.jpg", *words.split())
+    assert reason in complaint(
+        (lines[0], lines[1], "\n".join(x for x in lines[2].splitlines() if "logging.cc" not in x))
+    )
+
+
+def test_ray_gives_the_same_bytes_even_if_a_worker_is_killed(zoo, pictures, tmp_path):
+    words = ("predict", "in/?/*.png", "--engine")
+    assert zoo(*words, "process", "-o", tmp_path / "one", cwd=pictures)[0] == 0
+    command = [sys.executable, "-m", "zoo", *words, "ray", "--workers", "2", "-o", str(tmp_path / "two"), "--json"]
+    job = subprocess.Popen(command, cwd=pictures, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while len(list(tmp_path.glob("two/**/*.depth.png"))) < 5:
+        assert job.poll() is None, job.stderr.read()
+        time.sleep(0.02)
+    actors = [p for p in psutil.Process(job.pid).children(recursive=True) if "MapWorker" in " ".join(p.cmdline())]
+    os.kill(actors[0].pid, signal.SIGKILL)
+    out, err = job.communicate(timeout=240)
+    assert job.returncode == 0, err
+    assert json.loads(out)["failed"] == 0
+    assert content(tmp_path / "two") == content(tmp_path / "one")
