@@ -22,7 +22,7 @@ COMPOSITION = {
 # room -> what it may import beside the standard library and its own package's errors
 THIRD = {
     *("torch", "tvm", "numpy", "PIL", "rich", "typer", "safetensors", "huggingface_hub", "tflite", "cv2", "xgboost"),
-    *("pyarrow", "ray"),
+    *("pyarrow", "ray", "gradio", "trimesh"),
 }
 ALLOWED = {
     "zoo.variant": set(),
@@ -41,6 +41,8 @@ ALLOWED = {
     "zoo.runtimes": {"torch", "zoo.checkpoint", "zoo.hub", "zoo.loading", "zoo.predict", "kernels.runtime"},
     "zoo.bulk": {"numpy", "PIL", "pyarrow", "zoo.files", "zoo.image", "zoo.runtimes", "zoo.sources"},
     "zoo.engines": {"pyarrow", "ray", "zoo.bulk"},
+    "zoo.scene": {"numpy", "PIL", "trimesh", "zoo.image"},
+    "zoo.page": {"numpy", "gradio", "zoo.data.rooms", "zoo.image", "zoo.picture", "zoo.runtimes", "zoo.scene"},
     "zoo.checkpoint": {"torch", "safetensors", "zoo.files", "zoo.variant", "zoo.network"},
     "zoo.convert": {
         "numpy",

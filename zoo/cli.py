@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from . import cli_hub, cli_predict, cli_pruning, cli_training, console
+from . import cli_demo, cli_hub, cli_predict, cli_pruning, cli_training, console
 from .errors import ZooError
 from .kernels import cli as kernels_cli
 from .kernels.errors import KernelError
@@ -143,6 +143,7 @@ def export(
 
 
 cli_predict.register(app, examples)
+cli_demo.register(app, examples)
 cli_training.register(app, examples)
 cli_pruning.register(app, examples)
 cli_hub.register(app, examples)

@@ -40,14 +40,15 @@ def from_array(picture: NDArray[np.generic]) -> Pixels:
     return picture.astype(np.uint8)
 
 
-def read(path: Path) -> Pixels:
-    """Any picture as upright RGB: EXIF rotation applied, transparency on white, grey and 16-bit brought to 8-bit RGB."""
+def read(path: Path, most: int = MOST_PIXELS) -> Pixels:
+    """Any picture as upright RGB: EXIF rotation applied, transparency on white, grey and 16-bit brought to 8-bit RGB.
+    Raises ZooError for what is no picture, is damaged, or has more than `most` pixels."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what Pillow warns of is either read well or refused below
             with Image.open(path) as file:
-                if file.width * file.height > MOST_PIXELS:
-                    limit = f"the limit is {MOST_PIXELS // 10**6} million"
+                if file.width * file.height > most:
+                    limit = f"the limit is {most // 10**6} million"
                     raise ZooError(f"{path}: {file.width}x{file.height} pixels; {limit}")
                 return from_pillow(file)
     except ZooError:

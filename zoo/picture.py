@@ -17,6 +17,8 @@ STOPS = [(255, 247, 214), (254, 205, 92), (243, 130, 60), (203, 63, 88), (130, 3
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 RAW = ("npy", "png16")
 LONGEST = 960  # pixels of the picture's longer side in the montage
+LOWEST = 160  # of the legend
+GAP = 8
 
 
 def colours(depth: Depth, near: float, far: float) -> Pixels:
@@ -34,21 +36,41 @@ def limits(depth: Depth) -> tuple[float, float]:
     return low, max(float(np.ceil(far * 10) / 10), low + 0.1)
 
 
+def fit(height: int, width: int) -> tuple[int, int]:
+    """(width, height) in which a picture is shown: its own, or smaller."""
+    scale = min(1.0, LONGEST / max(height, width))
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
 def montage(picture: Pixels, depth: Depth, limit: tuple[float, float] | None = None) -> Pixels:
     """The picture, its depth in colour, and the legend, side by side."""
-    near, far = limit or limits(depth)
-    height, width = depth.shape
-    scale = min(1.0, LONGEST / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    photo = Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS)
-    coloured = Image.fromarray(colours(depth, near, far)).resize(size, Image.Resampling.BILINEAR)
-    legend = _legend(max(size[1], 160), near, far)
-    gap = 8
-    canvas = Image.new("RGB", (2 * size[0] + legend.width + 4 * gap, legend.height + 2 * gap), "white")
-    top = (canvas.height - size[1]) // 2
-    canvas.paste(photo, (gap, top))
-    canvas.paste(coloured, (size[0] + 2 * gap, top))
-    canvas.paste(legend, (2 * size[0] + 3 * gap, gap))
+    photo = Image.fromarray(picture).resize(fit(*depth.shape), Image.Resampling.LANCZOS)
+    return _beside([photo], depth, limit or limits(depth))
+
+
+def shown(depth: Depth) -> Pixels:
+    """The depth in colour and the legend beside it. `point` finds a pixel of it again."""
+    return _beside([], depth, limits(depth))
+
+
+def point(x: int, y: int, height: int, width: int) -> tuple[int, int] | None:
+    """(row, column) of the depth, height x width, that is at pixel (x, y) of `shown`; None beside it."""
+    wide, high = fit(height, width)
+    column = (x - GAP) * width // wide
+    row = (y - GAP - (max(high, LOWEST) - high) // 2) * height // high
+    return (row, column) if 0 <= row < height and 0 <= column < width else None
+
+
+def _beside(left: list[Image.Image], depth: Depth, limit: tuple[float, float]) -> Pixels:
+    size = fit(*depth.shape)
+    coloured = Image.fromarray(colours(depth, *limit)).resize(size, Image.Resampling.BILINEAR)
+    legend = _legend(max(size[1], LOWEST), *limit)
+    tiles = [*left, coloured, legend]
+    canvas = Image.new("RGB", (sum(tile.width + GAP for tile in tiles) + GAP, legend.height + 2 * GAP), "white")
+    at = GAP
+    for tile in tiles:
+        canvas.paste(tile, (at, (canvas.height - tile.height) // 2))
+        at += tile.width + GAP
     return np.asarray(canvas)
 
 
