@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import cache
 
 import numpy as np
 import psutil
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from conftest import ROOT, complaint
-from zoo import bulk, image, runtimes
+from zoo import bulk, engines, image, runtimes
 from zoo.data.rooms import render
 from zoo.errors import ZooError
 from zoo.sources import expand, shard
@@ -69,30 +70,43 @@ def test_depths_and_their_index(zoo, pictures):
         assert len(row["weights_sha256"]) == 64
 
 
-def test_a_second_run_keeps_what_is_finished_and_ends_the_same(zoo, pictures, tmp_path):
-    words = ("predict", pictures / "in" / "a", "-o", "out", "--engine", "process", "--json")
-    assert json.loads(zoo(*words, "--limit", "9")[1])["written"] == 9
-    assert json.loads(zoo(*words)[1])["kept"] == 9
-    whole = content(tmp_path / "out")
-    (tmp_path / "out" / "004.png.depth.png").write_bytes(b"cut off")
-    (tmp_path / "out" / "005.png.depth.png").unlink()
-    (tmp_path / "out" / "006.png.depth.png.partial").write_bytes(b"half of a file")
-    row = json.loads(zoo(*words)[1])
-    assert (row["written"], row["kept"]) == (2, 33)
-    (tmp_path / "out" / "006.png.depth.png.partial").unlink()
-    assert content(tmp_path / "out") == whole
-    assert json.loads(zoo(*words, "-m", "fastdepth")[1])["kept"] == 0  # other weights
+@pytest.fixture(scope="module")
+def workers(pictures):
+    """Workers by model, built once."""
+    return cache(lambda model, out: bulk.Worker(model, None, 2, pictures, out))
 
 
-def test_shards_make_up_the_whole(zoo, pictures, tmp_path):
+def run(workers, sources, out, part=None, limit=None, model="fastdepth_pruned"):
+    """One bulk job in this process: how many were written, how many kept."""
+    job = bulk.Bulk.plan([str(source) for source in sources], out, part, limit)
+    rows = list(engines.process(job, lambda: workers(model, out)))
+    kept = sum(row.pop("kept") for row in rows)
+    bulk.Index(job.index).write(rows)
+    return len(rows) - kept, kept
+
+
+def test_a_second_run_keeps_what_is_finished_and_ends_the_same(workers, pictures, tmp_path):
+    sources, out = [pictures / "in" / "a"], tmp_path / "out"
+    assert run(workers, sources, out, limit=9) == (9, 0)
+    assert run(workers, sources, out) == (26, 9)
+    whole = content(out)
+    (out / "004.png.depth.png").write_bytes(b"cut off")
+    (out / "005.png.depth.png").unlink()
+    (out / "006.png.depth.png.partial").write_bytes(b"half of a file")
+    assert run(workers, sources, out) == (2, 33)
+    (out / "006.png.depth.png.partial").unlink()
+    assert content(out) == whole
+    assert run(workers, sources, out, model="fastdepth") == (35, 0)  # other weights
+
+
+def test_shards_make_up_the_whole(workers, pictures, tmp_path):
     (tmp_path / "list.txt").write_text("".join(f"{path}\n" for path in sorted((pictures / "in").glob("?/*.png"))))
-    rows = []
+    rows, out = [], tmp_path / "out"
     for part in range(3):
-        code, _, err = zoo("predict", "list.txt", "-o", "out", "--engine", "process", "--shard", f"{part}/3")
-        assert code == 0, err
-        rows += table(tmp_path / "out" / f"index-{part}-of-3.parquet")
+        run(workers, [tmp_path / "list.txt"], out, part=f"{part}/3")
+        rows += table(out / f"index-{part}-of-3.parquet")
     assert len({row["depth"] for row in rows}) == len({row["source"] for row in rows}) == 70
-    assert all((tmp_path / "out" / row["depth"]).is_file() for row in rows)
+    assert all((out / row["depth"]).is_file() for row in rows)
 
 
 @given(st.integers(0, 40), st.integers(1, 6), st.none() | st.integers(1, 9))

@@ -140,7 +140,7 @@ def service():
     made.folder.cleanup()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.binary(max_size=300), st.sampled_from(["PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF"]), st.floats(0, 1))
 def test_hostile_uploads_give_a_depth_or_one_line(service, tmp_path_factory, noise, form, at):
     buffer = BytesIO()
