@@ -22,7 +22,7 @@ COMPOSITION = {
 # room -> what it may import beside the standard library and its own package's errors
 THIRD = {
     *("torch", "tvm", "numpy", "PIL", "rich", "typer", "safetensors", "huggingface_hub", "tflite", "cv2", "xgboost"),
-    *("pyarrow", "ray", "gradio", "trimesh"),
+    *("pyarrow", "ray", "gradio", "trimesh", "onnx"),
 }
 ALLOWED = {
     "zoo.variant": set(),
@@ -44,11 +44,11 @@ ALLOWED = {
     "zoo.scene": {"numpy", "PIL", "trimesh", "zoo.image"},
     "zoo.page": {"numpy", "gradio", "zoo.data.rooms", "zoo.image", "zoo.picture", "zoo.runtimes", "zoo.scene"},
     "zoo.checkpoint": {"torch", "safetensors", "zoo.files", "zoo.variant", "zoo.network"},
+    "zoo.folded": {"numpy", "tflite", "onnx"},
     "zoo.convert": {
-        "numpy",
         "torch",
-        "tflite",
         "safetensors",
+        "zoo.folded",
         "zoo.legacy",
         "zoo.variant",
         "zoo.network",

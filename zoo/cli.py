@@ -96,7 +96,7 @@ def info(
     ),
 )
 def import_(
-    file: Annotated[Path, typer.Argument(help="TFLite (float, int8), .pth.tar, .pth, .pt or .safetensors.")],
+    file: Annotated[Path, typer.Argument(help="TFLite and ONNX (float, int8), .pth.tar, .pth, .pt or .safetensors.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder to write: model.safetensors and config.json.")],
     variant: Annotated[
         str | None, typer.Option(help="The variant it must be; default: the one with its widths.")

@@ -1,19 +1,16 @@
-"""Foreign checkpoints, read once and turned into ours: TFLite, float or int8; PyTorch files of any age; safetensors."""
+"""Foreign checkpoints, read once and turned into ours: TFLite, ONNX, PyTorch files of any age, safetensors."""
 
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from . import legacy
 from .errors import ZooError
+from .folded import Folded, read
 from .variant import Variant, catalogue
 from .variant import variant as find
 
@@ -31,14 +28,6 @@ AUTHORS = (
     (r"decode_conv6\.(?P<step>[01])\.(?P<tail>\w+)", "head"),
     (r"decode_conv(?P<n>[1-5])\.(?P<half>[01])\.(?P<step>[01])\.(?P<tail>\w+)", "decoder.{n}.{half}"),
 )
-
-
-@dataclass(frozen=True)
-class Folded:
-    """One convolution with its normalisation folded in."""
-
-    weight: NDArray[np.float32]  # (cout, cin / groups, taps, taps)
-    bias: NDArray[np.float32]  # (cout,)
 
 
 def import_file(path: Path, name: str | None = None) -> FastDepth:
@@ -123,57 +112,6 @@ def _ours(key: str) -> str:
             place = layer.format(n=parts.get("n"), half=("depthwise", "pointwise")[half])
             return f"{place}.{('conv', 'norm')[step % 3]}.{tail}"
     return key
-
-
-def read(path: Path) -> list[Folded]:
-    """The convolutions of a TFLite file in order of execution. Raises ZooError for what it cannot read."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ZooError(f"{path}: {error.strerror or error}") from error
-    if content[4:8] == b"TFL3":
-        return _tflite(path, content)
-    raise ZooError(f"{path}: unknown format; zoo import reads .tflite, .pth.tar, .pth, .pt and .safetensors")
-
-
-def _tflite(path: Path, content: bytes) -> list[Folded]:
-    try:
-        import tflite
-    except ImportError as error:
-        raise ZooError("reading TFLite needs its schema: pip install 'fastdepth-zoo[import]'") from error
-    kinds = {tflite.BuiltinOperator.CONV_2D: (0, 3, 1, 2), tflite.BuiltinOperator.DEPTHWISE_CONV_2D: (3, 0, 1, 2)}
-    layers = []
-    try:
-        model = tflite.Model.GetRootAs(content, 0)
-        graph = model.Subgraphs(0)
-        for index in range(graph.OperatorsLength()):
-            operator = graph.Operators(index)
-            code = model.OperatorCodes(operator.OpcodeIndex())
-            kind = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
-            if kind not in kinds:
-                continue  # padding, resizing, adding and quantising carry no parameters
-            weight, bias = (_dequantised(model, graph.Tensors(int(operator.Inputs(i)))) for i in (1, 2))
-            layers.append(Folded(weight.transpose(kinds[kind]).copy(), bias))
-    except (struct.error, IndexError, ValueError, AttributeError, TypeError, MemoryError) as error:
-        raise ZooError(f"{path}: damaged or not a convolutional TFLite model ({error})") from error
-    return layers
-
-
-def _dequantised(model: Any, tensor: Any) -> NDArray[np.float32]:
-    """value = (stored - zero point) * scale, per tensor or along the quantised axis."""
-    import tflite
-
-    dtypes = {tflite.TensorType.FLOAT32: "<f4", tflite.TensorType.INT8: "i1", tflite.TensorType.INT32: "<i4"}
-    stored = np.frombuffer(model.Buffers(tensor.Buffer()).DataAsNumpy().tobytes(), dtypes[tensor.Type()])
-    stored = stored.reshape(tensor.ShapeAsNumpy())
-    if tensor.Type() == tflite.TensorType.FLOAT32:
-        return stored.astype(np.float32)
-    quantisation = tensor.Quantization()
-    shape = [1] * stored.ndim
-    shape[quantisation.QuantizedDimension()] = -1
-    scale = quantisation.ScaleAsNumpy().astype(np.float64).reshape(shape)
-    zero = np.asarray(quantisation.ZeroPointAsNumpy(), np.float64).reshape(shape)
-    return np.asarray((stored - zero) * scale, np.float32)
 
 
 def fill(variant: Variant, layers: list[Folded], origin: Path) -> FastDepth:
