@@ -107,9 +107,7 @@ def test_quantised_weights_are_read(exported, tmp_path, per_filter):
 
 
 def test_weights_in_another_file_are_not_looked_for(exported, tmp_path):
-    onnx.save(
-        onnx.load(exported), tmp_path / "apart.onnx", save_as_external_data=True, size_threshold=0, location="x"
-    )
+    onnx.save(onnx.load(exported), tmp_path / "apart.onnx", save_as_external_data=True, size_threshold=0, location="x")
     with pytest.raises(ZooError, match="its weights lie in another file"):
         convert.import_file(tmp_path / "apart.onnx")
 

@@ -66,7 +66,7 @@ def prune(
             smaller = find(str(to))
         else:
             smaller = narrow(variant, price, budget * price(variant), multiple)
-            smaller = replace(smaller, name=name or f"{variant.name}_uniform", summary="All widths by one factor")
+            smaller = replace(smaller, name=name or f"{variant.name}_uniform", **_origin(variant, cost, "one factor"))
         _cut(model, smaller, out, json)
         return
     if frames is None:
@@ -85,7 +85,7 @@ def prune(
     long = Recipe.read(config or RECIPES / "fastdepth_netadapt.toml")
     targets(search, price(variant))  # before anything is read: can it be reached?
     network = load(model)
-    network.variant = replace(variant, name=name or f"{variant.name}_netadapt", weights=None, claims=())
+    network.variant = replace(variant, name=name or f"{variant.name}_netadapt", **_origin(variant, cost, "NetAdapt"))
     table = console.table("iteration ", "blocks", "width ", f"{unit} ", "delta1 ")
     report: dict[str, Any] = {
         "from": model,
@@ -122,6 +122,12 @@ def prune(
         console.heading(f"{out}: {found.variant.name}, {report['left']:.0%} of the {unit} of {variant.name}")
         console.out.print(table)
     cli_training.show(f"{out}: {found.variant.name}", "published", len(exam), scores, json, report)
+
+
+def _origin(variant: Variant, cost: str, how: str) -> dict[str, Any]:
+    """What a narrowed variant says of itself."""
+    came = f"{variant.name}, narrowed by {how} for {cost}"
+    return {"summary": came, "widths_from": f"zoo prune: {came}", "weights": None, "claims": ()}
 
 
 def _cut(model: str, smaller: Variant, out: Path, json: bool) -> None:
