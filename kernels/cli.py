@@ -73,7 +73,7 @@ def devices(json: Json = False) -> None:
 
 
 def compile_(
-    device: Annotated[str, typer.Option(help="A device (zoo devices), or host.")],
+    device: Annotated[str, typer.Option(help="A device (zoo devices), host, or a .toml file.")],
     model: Model = "fastdepth_pruned",
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Folder to write; default build/MODEL-DEVICE.")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import platform
+import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,10 @@ from .errors import KernelError
 FOLDER = Path(__file__).parent / "devices"
 CUDA = "libcuda.so.1"  # the driver, as Linux names it
 CPUINFO = Path("/proc/cpuinfo")
+LANES = (1, 4, 8, 16)
+MACHINES = ("aarch64", "x86_64")
+KINDS: dict[str, type] = dict.fromkeys(("name", "summary", "machine", "linker", "source"), str)
+KINDS |= {"target": dict, "lanes": int, "registers": int, "requires": list}
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,7 @@ class Device:
     source: str  # where these facts were read
     board: bool = False  # a board is chosen by name; `host` is always a class
     gpu: Gpu | None = None
+    folder: Path | None = None  # of a record that somebody brought along; its tuning log lies beside it
 
     @property
     def runs_here(self) -> bool:
@@ -76,25 +82,46 @@ def _cuda() -> bool:
 @cache
 def records() -> tuple[Device, ...]:
     """Every known device: classes, most capable first within a machine, then boards."""
-    found = []
-    for path in sorted(FOLDER.glob("*.toml"), reverse=True):
-        try:
-            record = tomllib.loads(path.read_text())
-            gpu = _gpu(record) if "gpu" in record else None
-            found.append(Device(**{**record, "requires": tuple(record["requires"]), "gpu": gpu}))
-        except (TypeError, KeyError, tomllib.TOMLDecodeError) as error:
-            raise KernelError(f"{path}: not a device record ({error})") from error
+    found = [_read(path) for path in sorted(FOLDER.glob("*.toml"), reverse=True)]
     return tuple(sorted(found, key=lambda device: device.board))
 
 
+def _read(path: Path) -> Device:
+    try:
+        record = tomllib.loads(path.read_text("utf-8"))
+        for key, kind in KINDS.items():
+            if not isinstance(record[key], kind):
+                raise TypeError(f"{key} is {record[key]!r}, not {kind.__name__}")
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", record["name"]):
+            raise ValueError(f"name {record['name']!r}: small letters, digits and dashes")
+        if record["lanes"] not in LANES:
+            raise ValueError(f"lanes {record['lanes']}: there are {', '.join(map(str, LANES))}")
+        if record["machine"] not in MACHINES:
+            raise ValueError(f"machine {record['machine']!r}: there are {' and '.join(MACHINES)}")
+        gpu = _gpu(record) if "gpu" in record else None
+        must = {"kind": "nvptx"} if gpu else {"kind": "llvm", "mtriple": f"{record['machine']}-linux-gnu"}
+        if not must.items() <= record["target"].items():
+            raise ValueError(f"target: it must hold {must}")
+        return Device(**{**record, "requires": tuple(record["requires"]), "gpu": gpu})
+    except OSError as error:
+        raise KernelError(f"{path}: {error.strerror}") from error
+    except (KeyError, TypeError, ValueError) as error:  # TOML that is none is a ValueError
+        what = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise KernelError(f"{path}: not a device record ({what})") from error
+
+
 def device(name: str) -> Device:
-    """The device of that name; `host` is the most capable one that this machine is. Raises KernelError."""
+    """The device of that name, or the record in that .toml file; `host` is the most capable one that this machine is.
+    Raises KernelError."""
     if name == "host":
         return host()
+    if name.endswith(".toml"):
+        return replace(_read(Path(name)), folder=Path(name).parent)
     for record in records():
         if record.name == name:
             return record
-    raise KernelError(f"unknown device {name!r}; known: host, {', '.join(record.name for record in records())}")
+    known = ", ".join(record.name for record in records())
+    raise KernelError(f"unknown device {name!r}; known: host, {known}, or a .toml file of your own")
 
 
 def host() -> Device:

@@ -65,7 +65,7 @@ class Record:
 
 def path_of(device: Device) -> Path:
     """Where a device's records are kept."""
-    return FOLDER / f"{device.name}.jsonl"
+    return (device.folder or FOLDER) / f"{device.name}.jsonl"
 
 
 def read(path: Path) -> tuple[list[Record], list[str]]:
