@@ -16,6 +16,11 @@ def blocks(channels: int, lanes: int) -> int:
     return -(-channels // lanes)
 
 
+def used(channels: int, lanes: int) -> int:
+    """Lanes that so many channels are computed in: half a vector is enough for half a block, and half the work."""
+    return lanes // 2 if channels <= lanes // 2 else lanes
+
+
 def blocked(values: Array, lanes: int, axis: int = 0) -> Array:
     """Split an axis into (blocks, lanes), the lanes moved last; zeros fill the last block."""
     short = -values.shape[axis] % lanes
@@ -25,8 +30,8 @@ def blocked(values: Array, lanes: int, axis: int = 0) -> Array:
 
 
 def pack_bias(bias: Array, lanes: int) -> Array:
-    """(K,) -> (blocks of K, lanes)."""
-    return blocked(bias, lanes)
+    """(K,) -> (blocks of K, lanes used)."""
+    return blocked(bias, used(len(bias), lanes))
 
 
 def skip_placeholder(w: Workload, lanes: int) -> te.Tensor | None:
@@ -38,8 +43,8 @@ def skip_placeholder(w: Workload, lanes: int) -> te.Tensor | None:
     )
 
 
-def padded(w: Workload, x: te.Tensor, skip: te.Tensor | None) -> te.Tensor:
-    """prologue(x), framed with zeros: x doubled by reading it at half the row and column, the skip added."""
+def padded(w: Workload, x: te.Tensor, skip: te.Tensor | None, *lanes: int) -> te.Tensor:
+    """prologue(x), framed with zeros: x doubled by reading it at half the row and column, the skip added; so many lanes."""
     radius, factor, zero = w.taps // 2, w.height // w.in_sides[0], tirx.const(0, F32)
 
     def value(b: Any, row: Any, column: Any, *lane: Any) -> Any:
@@ -50,23 +55,24 @@ def padded(w: Workload, x: te.Tensor, skip: te.Tensor | None) -> te.Tensor:
             seen = seen + skip[(b, h, v, *lane)]
         return tirx.if_then_else(inside, seen, zero)
 
-    return te.compute((x.shape[0], w.height + 2 * radius, w.width + 2 * radius, *x.shape[3:]), value, name="padded")
+    return te.compute((x.shape[0], w.height + 2 * radius, w.width + 2 * radius, *lanes), value, name="padded")
 
 
 def finish(
-    w: Workload, x: te.Tensor, k: te.Tensor, b: te.Tensor, skip: te.Tensor | None, conv: te.Tensor
+    w: Workload, lanes: int, x: te.Tensor, k: te.Tensor, b: te.Tensor, skip: te.Tensor | None, conv: te.Tensor
 ) -> list[te.Tensor]:
     """y[…] = epilogue(conv[…] + b), doubled by reading conv at half the row and column: the operands [x, k, b, (skip), y].
 
-    conv is (blocks, H, W, lanes) with a bias per lane, or for a planar result (H, W) with one bias.
+    conv is (blocks, H, W, lanes used) with a bias per lane, or for a planar result (H, W) with one bias. Lanes that are
+    not used become zeros.
     """
     planar = len(conv.shape) == 2
-    factor = 2 if "double" in w.epilogue else 1
-    shape = (1, *w.out_sides) if planar else (conv.shape[0], *w.out_sides, conv.shape[3])
+    factor, count = 2 if "double" in w.epilogue else 1, used(w.cout, lanes)
+    shape = (1, *w.out_sides) if planar else (conv.shape[0], *w.out_sides, lanes)
 
     def value(o: Any, h: Any, v: Any, *lane: Any) -> Any:
-        at = (h // factor, v // factor)
-        y = conv[at] + b[0] if planar else conv[(o, *at, *lane)] + b[(o, *lane)]
+        at, own = (h // factor, v // factor), [i % count for i in lane] if count < lanes else lane
+        y = conv[at] + b[0] if planar else conv[(o, *at, *own)] + b[(o, *own)]
         for name in w.epilogue:
             if name in ("relu", "relu6"):
                 y = te.max(y, tirx.const(0, F32))
@@ -74,6 +80,6 @@ def finish(
                 y = te.min(y, tirx.const(6, F32))
             if name == "add" and skip is not None:
                 y = y + skip[(o, h, v, *lane)]
-        return y
+        return tirx.if_then_else(lane[0] // count < 1, y, tirx.const(0, F32)) if lane and count < lanes else y
 
     return [x, k, b, *([] if skip is None else [skip]), te.compute(shape, value, name="result")]

@@ -6,26 +6,26 @@ from tvm import te
 
 from ..plan import Array
 from ..workload import Workload
-from .common import F32, blocked, blocks, finish, pack_bias, padded, skip_placeholder
+from .common import F32, blocked, blocks, finish, pack_bias, padded, skip_placeholder, used
 
 __all__ = ["compute", "pack", "pack_bias"]
 
 
 def pack(weight: Array, lanes: int) -> Array:
-    """(K, C, taps, taps) -> (blocks of K, C, taps, taps, lanes)."""
-    return blocked(weight, lanes)
+    """(K, C, taps, taps) -> (blocks of K, C, taps, taps, lanes used)."""
+    return blocked(weight, used(len(weight), lanes))
 
 
 def compute(w: Workload, lanes: int) -> list[te.Tensor]:
     """conv[o, h, w] = sum over c, dh, dw of x[c, s h + dh - r, s w + dw - r] k[o, c, dh, dw],  r = taps // 2."""
-    count, (height, width) = blocks(w.cout, lanes), w.conv_sides
+    count, half, (height, width) = blocks(w.cout, lanes), used(w.cout, lanes), w.conv_sides
     planar = w.kind == "stem"
     shape = (w.cin, *w.in_sides) if planar else (blocks(w.cin, lanes), *w.in_sides, lanes)
     skip = skip_placeholder(w, lanes)
     x = te.placeholder(shape, F32, name="x")
-    k = te.placeholder((count, w.cin, w.taps, w.taps, lanes), F32, name="k")
-    b = te.placeholder((count, lanes), F32, name="b")
-    framed = padded(w, x, skip)
+    k = te.placeholder((count, w.cin, w.taps, w.taps, half), F32, name="k")
+    b = te.placeholder((count, half), F32, name="b")
+    framed = padded(w, x, skip, *([] if planar else [lanes]))
     c, dh, dw = te.reduce_axis((0, w.cin), "c"), te.reduce_axis((0, w.taps), "dh"), te.reduce_axis((0, w.taps), "dw")
 
     def term(o: Any, h: Any, v: Any, i: Any) -> Any:
@@ -33,4 +33,4 @@ def compute(w: Workload, lanes: int) -> list[te.Tensor]:
         value = framed[c, row, column] if planar else framed[c // lanes, row, column, c % lanes]
         return te.sum(value * k[o, c, dh, dw, i], axis=[c, dh, dw])
 
-    return finish(w, x, k, b, skip, te.compute((count, height, width, lanes), term, name="conv"))
+    return finish(w, lanes, x, k, b, skip, te.compute((count, height, width, half), term, name="conv"))

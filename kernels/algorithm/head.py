@@ -29,4 +29,4 @@ def compute(w: Workload, lanes: int) -> list[te.Tensor]:
         (w.height, w.width, lanes), lambda h, v, j: te.sum(x[c, h, v, j] * k[c, j], axis=c), name="partial"
     )
     conv = te.compute((w.height, w.width), lambda h, v: te.sum(partial[h, v, i], axis=i), name="conv")
-    return finish(w, x, k, b, None, conv)
+    return finish(w, lanes, x, k, b, None, conv)

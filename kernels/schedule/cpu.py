@@ -23,7 +23,8 @@ def schedule(function: Any, w: Workload, device: Device, knobs: Knobs, symbol: s
     if w.kind == "head":
         across_lanes(sch, factor=_factor(w), **knobs)
     else:
-        register_tiles(sch, factor=_factor(w), stage=STAGES[w.kind], **knobs)
+        half = w.cout <= device.lanes // 2  # one half of the lanes is computed, the other is zeros
+        register_tiles(sch, factor=_factor(w), stage=STAGES[w.kind], parts=1 + half, **knobs)
     return sch
 
 
@@ -32,21 +33,31 @@ def _factor(w: Workload) -> int:
 
 
 def register_tiles(
-    sch: Schedule, *, rows: int, cols: int, blocks: int, strip: int, unroll: int, factor: int, stage: str | None
+    sch: Schedule,
+    *,
+    rows: int,
+    cols: int,
+    blocks: int,
+    strip: int,
+    unroll: int,
+    factor: int,
+    stage: str | None,
+    parts: int,
 ) -> None:
     """for o: for h: for w: for reduction: vector
 
     ->  parallel strip: parallel block group: (stage the padded strip)
             for row tile: for column tile:
                 for reduction: unrolled blocks x rows x cols: vector accumulators in registers
-                unrolled blocks x rows x cols (x 2 x 2 where doubled): epilogue, write
+                unrolled blocks x rows x cols (x 2 x 2 where doubled) x parts of a vector: epilogue, write
     """
     conv, result = sch.get_sblock("conv"), sch.get_sblock("result")
     o, h, v, lane = sch.get_loops(result)
     oo, oi = sch.split(o, [None, blocks])
     hs, ho, hi = sch.split(h, [None, strip // rows, rows * factor])
     vo, vi = sch.split(v, [None, cols * factor])
-    sch.reorder(hs, oo, ho, vo, oi, hi, vi, lane)
+    *part, lane = [lane] if parts == 1 else sch.split(lane, [parts, None])
+    sch.reorder(hs, oo, ho, vo, oi, hi, vi, *part, lane)
     sch.compute_at(conv, vo, preserve_unit_loops=True)
     sch.set_scope(conv, 0, "local")
     if stage == "strip":
@@ -57,11 +68,11 @@ def register_tiles(
         if stage == "task":
             _stage(sch, task)
         sch.parallel(task)
-    for loop in (oi, hi, vi):
+    for loop in (oi, hi, vi, *part):
         sch.unroll(loop)
     sch.vectorize(lane)
 
-    outer = len(sch.get_loops(result)) - 4
+    outer = len(sch.get_loops(result)) - 3 - parts
     loops = sch.get_loops(conv)
     tile, reduction = loops[outer : outer + 4], loops[outer + 4 :]
     head, *rest = reduction
