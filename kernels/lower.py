@@ -29,7 +29,7 @@ class Operand:
 
 @dataclass(frozen=True)
 class Call:
-    """One step, ready to run: a kernel's symbol and its operands x, k, b, (skip), y."""
+    """One step, ready to run: a kernel's symbol and its operands x, (k, b), (skip), y."""
 
     step: Step
     symbol: str
@@ -56,8 +56,16 @@ def lower(plan: Plan, device: Device, records: Mapping[Workload, Record]) -> Pro
 
     lanes = device.lanes
     shapes = {name: _blocked(shape, lanes) for name, shape in plan.shapes().items()}
-    inner = {n: FLOAT * int(np.prod(s)) for n, s in shapes.items() if n not in (plan.input, plan.output)}
-    offsets, arena = layout(inner, plan.lifetimes())
+    sizes = {n: FLOAT * int(np.prod(s)) for n, s in shapes.items() if n not in (plan.input, plan.output)}
+    parts = [part for join in plan.joins.values() for part in join]
+    offsets, arena = layout({n: size for n, size in sizes.items() if n not in parts}, plan.lifetimes())
+    for name, join in plan.joins.items():
+        offset = offsets[name]
+        for part in join:
+            if plan.shapes()[part][0] % lanes and part != join[-1]:
+                raise KernelError(f"{part}: its channels, not a multiple of {lanes}, cannot stand before others")
+            offsets[part] = offset
+            offset += sizes[part]
 
     packed = bytearray()
 
@@ -76,11 +84,13 @@ def lower(plan: Plan, device: Device, records: Mapping[Workload, Record]) -> Pro
 
     calls = []
     for step in plan.steps:
-        algorithm = ALGORITHMS[step.workload.kind]
-        weight = algorithm.pack(plan.parameters[f"{step.name}.weight"], lanes)
-        bias = algorithm.pack_bias(plan.parameters[f"{step.name}.bias"], lanes)
+        algorithm, learnt = ALGORITHMS[step.workload.kind], []
+        if step.workload.kind != "pool":
+            weight = algorithm.pack(plan.parameters[f"{step.name}.weight"], lanes)
+            bias = algorithm.pack_bias(plan.parameters[f"{step.name}.bias"], lanes)
+            learnt = [parameter(weight), parameter(bias)]
         skip = [tensor(step.skip)] if step.skip else []
-        operands = (tensor(step.source), parameter(weight), parameter(bias), *skip, tensor(step.result))
+        operands = (tensor(step.source), *learnt, *skip, tensor(step.result))
         calls.append(Call(step, symbol(step.workload), operands))
     known = {w: record for w in plan.workloads if (record := _record(w, device, records))}
     knobs = {w: known[w].knobs if w in known else default(w, device) for w in plan.workloads}

@@ -17,12 +17,17 @@ def interpret(plan: Plan, image: Array) -> dict[str, Array]:
     """Every tensor of the plan by name, (channels, height, width), for an image (3, H, W)."""
     tensors = {plan.input: image.astype(np.float32)}
     for step in plan.steps:
+        for name in (step.source, step.skip):
+            if name is not None and name in plan.joins:
+                tensors[name] = np.concatenate([tensors[part] for part in plan.joins[name]])
         tensors[step.result] = run_step(plan, step, tensors)
     return tensors
 
 
 def run_step(plan: Plan, step: Step, tensors: Mapping[str, Array]) -> Array:
     """One step on the tensors it reads."""
+    if step.workload.kind == "pool":
+        return maximum(tensors[step.source], step.workload.taps, step.workload.stride)
     own = {key: plan.parameters[f"{step.name}.{key}"] for key in KEYS if f"{step.name}.{key}" in plan.parameters}
     column = {key: values[:, None, None] for key, values in own.items() if key != "weight"}
     y = convolve(
@@ -46,6 +51,14 @@ def elementwise(names: Sequence[str], y: Real, step: Step, tensors: Mapping[str,
         elif step.skip is not None:
             y = y + tensors[step.skip]
     return y
+
+
+def maximum(x: Array, taps: int, stride: int) -> Array:
+    """The largest number of every (taps, taps) window of (C, H, W); nothing around counts."""
+    radius = taps // 2
+    framed = np.pad(x, ((0, 0), (radius, radius), (radius, radius)), constant_values=-np.inf)
+    views = np.lib.stride_tricks.sliding_window_view(framed, (taps, taps), (1, 2))[:, ::stride, ::stride]
+    return np.asarray(views.max((3, 4)))
 
 
 KEYS = ("weight", "bias", "gain", "shift", "mean", "variance")

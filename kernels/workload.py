@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 from .errors import KernelError
 
-KINDS = ("stem", "depthwise", "pointwise", "conv", "head")
+KINDS = ("stem", "depthwise", "pointwise", "conv", "head", "pool")
+PER_CHANNEL = ("depthwise", "pool")  # every channel of the result is made of one channel of the input
 EPILOGUE = ("relu", "relu6", "double", "add")
 PROLOGUE = ("double", "add")
 _NAME = re.compile(
@@ -23,7 +24,8 @@ _NAME = re.compile(
 
 @dataclass(frozen=True)
 class Workload:
-    """One convolution with its epilogue, batch 1. `cin` and `cout` are channels, `height` and `width` the input's sides."""
+    """One convolution with its epilogue, or one pool, batch 1. `cin` and `cout` are channels, `height` and `width` the
+    input's sides."""
 
     kind: str  # stem: planar in; head: planar out; the rest read and write channel blocks
     taps: int
@@ -37,7 +39,7 @@ class Workload:
     dtype: str = "f32"
 
     def __str__(self) -> str:
-        channels = f"c{self.cin}" + ("" if self.kind == "depthwise" else f"-k{self.cout}")
+        channels = f"c{self.cin}" + ("" if self.kind in PER_CHANNEL else f"-k{self.cout}")
         tail = "".join(f"+{name}" for name in self.epilogue)
         head = "+".join(self.prologue) + (">" if self.prologue else "")
         return f"{head}{self.kind}{self.taps}s{self.stride}-{self.dtype}-{channels}-{self.height}x{self.width}{tail}"
@@ -46,7 +48,7 @@ class Workload:
     def parse(cls, name: str) -> Workload:
         """The workload that prints so. Raises KernelError for anything else."""
         match = _NAME.fullmatch(name)
-        if not match or match["kind"] not in KINDS or (match["cout"] is None) != (match["kind"] == "depthwise"):
+        if not match or match["kind"] not in KINDS or (match["cout"] is None) != (match["kind"] in PER_CHANNEL):
             raise KernelError(f"{name!r} is not a workload, such as 'depthwise5s1-f32-c56-112x112+relu'")
         epilogue = tuple(match["epilogue"].split("+")[1:])
         prologue = tuple((match["prologue"] or "").split("+")) if match["prologue"] else ()
@@ -92,5 +94,7 @@ class Workload:
     @property
     def macs(self) -> int:
         """Multiply-accumulates."""
+        if self.kind == "pool":
+            return 0
         height, width = self.conv_sides
         return self.cout * height * width * self.taps**2 * (1 if self.kind == "depthwise" else self.cin)

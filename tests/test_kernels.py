@@ -22,7 +22,7 @@ DEVICES = [d for d in records() if d.runs_here and not d.gpu]
 CHANNELS = st.sampled_from([1, 3, 7, 8, 9, 16, 17, 24, 40])
 SIDE = st.integers(1, 17)
 ACTIVATION = st.sampled_from([(), ("relu",), ("relu6",)])
-TAIL = st.sampled_from([(), ("double",), ("add",), ("double", "add")])
+TAIL = st.sampled_from([(), ("double",), ("add",), ("double", "add"), ("add", "relu")])
 
 
 def by_loops(w, x, k, b, skip):
@@ -41,12 +41,22 @@ def by_loops(w, x, k, b, skip):
             if 0 <= row < w.height and 0 <= column < w.width:
                 seen = x[o : o + 1, row, column] if w.kind == "depthwise" else x[:, row, column]
                 total += float(np.dot(seen.astype(np.float64), k[o, :, dh, dw]))
-        if "relu" in w.epilogue or "relu6" in w.epilogue:
-            total = max(total, 0.0)
-        if "relu6" in w.epilogue:
-            total = min(total, 6.0)
         y[o, step * h : step * (h + 1), step * v : step * (v + 1)] = total
-    return y if skip is None else y + skip
+    for name in w.epilogue:
+        if name in ("relu", "relu6"):
+            y = y.clip(0, 6 if name == "relu6" else None)
+        elif name == "add":
+            y = y + skip
+    return y
+
+
+def largest(w, x):
+    """The meaning of a pool: the largest number of every window, of what there is of it."""
+    y = np.zeros((w.cout, *w.out_sides))
+    for h, v in itertools.product(*map(range, w.out_sides)):
+        top, left = h * w.stride - w.taps // 2, v * w.stride - w.taps // 2
+        y[:, h, v] = x[:, max(top, 0) : top + w.taps, max(left, 0) : left + w.taps].max((1, 2))
+    return y
 
 
 def blocked(x, lanes):
@@ -66,7 +76,7 @@ def run(w, device, knobs, x, k, b, skip):
     module = schedule(computation, w, device, knobs, symbol(w)).mod
     compiled = tvm.compile(module, target=tvm.target.Target(dict(device.target)))
     operands = [x if w.kind == "stem" else blocked(x, device.lanes)]
-    operands += [algorithm.pack(k, device.lanes), algorithm.pack_bias(b, device.lanes)]
+    operands += [] if k is None else [algorithm.pack(k, device.lanes), algorithm.pack_bias(b, device.lanes)]
     operands += [] if skip is None else [blocked(skip, device.lanes)]
     count = -(-w.cout // device.lanes)
     shape = (1, *w.out_sides) if w.kind == "head" else (count, *w.out_sides, device.lanes)
@@ -85,8 +95,9 @@ def agree(w, device, knobs, seed=0, run=run):
     k = rng.normal(size=(w.cout, 1 if w.kind == "depthwise" else w.cin, w.taps, w.taps)).astype(np.float32)
     b = rng.normal(size=w.cout).astype(np.float32)
     skip = rng.normal(size=(w.cout, *w.skip_sides)).astype(np.float32) if w.skip_sides else None
-    expected = by_loops(w, x, k, b, skip)
-    found = run(w, device, knobs, x, k, b, skip)
+    pool = w.kind == "pool"
+    expected = largest(w, x) if pool else by_loops(w, x, k, b, skip)
+    found = run(w, device, knobs, x, *((None, None, None) if pool else (k, b, skip)))
     worst = np.abs(found - expected).max()
     assert worst < 1e-5 * (1 + np.abs(expected).max()), f"{w} on {device.name} with {knobs}: {worst:.1e}"
 
@@ -128,6 +139,14 @@ def test_dense(device, taps, stride, cin, cout, height, width, activation, tail,
 
 @pytest.mark.parametrize("device", DEVICES, ids=lambda d: d.name)
 @settings(max_examples=6, deadline=None)
+@given(st.sampled_from([3, 5]), st.sampled_from([1, 2]), CHANNELS, SIDE, SIDE, st.data())
+def test_pool(device, taps, stride, channels, height, width, data):
+    w = Workload("pool", taps, stride, channels, channels, height, width)
+    agree(w, device, data.draw(st.sampled_from([*space(w, device)])))
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=lambda d: d.name)
+@settings(max_examples=6, deadline=None)
 @given(CHANNELS, SIDE, SIDE, ACTIVATION, st.booleans(), st.data())
 def test_head(device, cin, height, width, activation, doubled, data):
     w = Workload("head", 1, 1, cin, 1, height, width, activation + (("double",) if doubled else ()))
@@ -144,6 +163,9 @@ def test_head(device, cin, height, width, activation, doubled, data):
         "pointwise1s1-f32-c40-k24-7x7+relu+double+add",
         "stem3s2-f32-c3-k16-32x32+relu6",
         "conv3s1-f32-c9-k17-8x8+relu",
+        "stem7s2-f32-c3-k24-30x30+relu",
+        "conv3s1-f32-c24-k17-8x8+add+relu",
+        "pool3s2-f32-c24-13x11",
         "head1s1-f32-c17-k1-16x16+relu+double",
     ],
 )

@@ -23,7 +23,7 @@ def test_the_plan_does_the_network_s_work(name):
     assert rewrite(plan).macs == plan.macs - 3 * plan.steps[-1].workload.macs // 4
 
 
-@pytest.mark.parametrize("name", ["fastdepth_noskip", "fastdepth_dense"])
+@pytest.mark.parametrize("name", [v.name for v in catalogue(study=True) if v.decoder.startswith("nnconv")])
 def test_networks_of_the_study_have_a_plan_too(name):
     network = seeded(name)
     image = np.random.default_rng(1).random((3, 32, 64), np.float32)
@@ -33,9 +33,15 @@ def test_networks_of_the_study_have_a_plan_too(name):
     assert np.abs(depth - expected).max() < 1e-4
 
 
-def test_a_concatenated_skip_is_refused_by_name():
-    with pytest.raises(KernelError, match="concatenated skips cannot be compiled yet"):
-        trace(seeded("fastdepth_concat"), 64, 64)
+def test_a_concatenated_skip_is_two_tensors_side_by_side():
+    plan = trace(seeded("fastdepth_concat"), 64, 64)
+    parts = ("decoder.4.pointwise", "encoder.1.pointwise")
+    join = "+".join(parts)
+    assert plan.joins[join] == parts
+    assert plan.shapes()[join] == (128, 32, 32)
+    index = {step.name: i for i, step in enumerate(plan.steps)}
+    assert plan.lifetimes()[join] == (index["encoder.1.pointwise"], index["decoder.5.depthwise"])
+    assert [step.name for step in plan.readers("encoder.1.pointwise")] == ["encoder.2.depthwise", "decoder.5.depthwise"]
 
 
 @pytest.mark.parametrize("rewritten", [False, True])
@@ -67,6 +73,33 @@ def test_a_skipped_tensor_lives_until_it_is_added(pruned):
     assert plan.lifetimes()["encoder.1.pointwise"] == (index["encoder.1.pointwise"], index["decoder.4.pointwise"])
 
 
+class Residual(nn.Module):
+    """relu(conv(x) + x), the sum written either way round; x from a pooled stem."""
+
+    def __init__(self, swapped):
+        super().__init__()
+        self.stem, self.pool = nn.Conv2d(3, 4, 3, padding=1), nn.MaxPool2d(3, 2, 1)
+        self.conv, self.last, self.swapped = nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 1, 1), swapped
+
+    def forward(self, image):
+        x = self.pool(self.stem(image))
+        y = self.conv(x)
+        return self.last(torch.relu(x + y if self.swapped else y + x))
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_sum_is_done_by_the_layer_that_runs_last(swapped):
+    network = Residual(swapped).eval()
+    plan = trace(network, 8, 12)
+    assert [step.name for step in plan.steps] == ["stem", "pool", "conv", "last"]
+    assert plan.steps[2].workload.epilogue == ("add", "relu")
+    assert plan.steps[2].skip == "pool"
+    image = np.random.default_rng(2).random((3, 8, 12), np.float32)
+    with torch.inference_mode():
+        expected = network(torch.from_numpy(image)[None])[0].numpy()
+    assert np.abs(interpret(plan, image)["last"] - expected).max() < 1e-5
+
+
 class Odd(nn.Module):
     def __init__(self, last):
         super().__init__()
@@ -83,7 +116,15 @@ class Odd(nn.Module):
         (Odd(nn.Conv2d(4, 4, 3)), "only square, centred convolutions"),
         (Odd(nn.Conv2d(4, 4, 3, padding=2, dilation=2)), "only square, centred convolutions"),
         (Odd(nn.Conv2d(4, 8, 3, padding=1, groups=4)), "only square, centred convolutions"),
+        (Odd(nn.MaxPool2d(2)), "only square, centred pools"),
+        (Odd(nn.Sequential(nn.MaxPool2d(3, 2, 1), nn.ReLU())), "of a pool's result"),
+        (Odd(lambda x: x + 1), "adds two tensors of equal shape"),
+        (Odd(lambda x: x + x), "adds two tensors of equal shape"),
+        (Odd(lambda x: x + x.sigmoid()), "follows a tensor that others read too"),
+        (Odd(lambda x: torch.cat([x, x], 1)), "each once"),
+        (Odd(lambda x: torch.cat([x, x], 2)), "along the channels"),
         (nn.ReLU(), "a plan begins with a convolution"),
+        (nn.MaxPool2d(3, 2, 1), "a plan begins with a convolution"),
     ],
 )
 def test_what_has_no_step_is_named(module, message):

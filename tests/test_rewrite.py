@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from zoo.kernels.plan import Plan, Step
 from zoo.kernels.reference import interpret
-from zoo.kernels.rewrite import double_on_read, fold_norm, pointwise_before_double
+from zoo.kernels.rewrite import depthwise_before_join, double_on_read, fold_norm, pointwise_before_double
 from zoo.kernels.workload import Workload
 
 activations = st.sampled_from([(), ("relu",), ("relu6",)])
@@ -111,3 +111,39 @@ def test_doubling_does_not_wait_for_two_readers_or_a_dense_one():
     assert double_on_read(Plan((*plan.steps, again), plan.parameters)).steps[2] == plan.steps[2]
     dense, _ = chain(0, (4, 4), 4, 3, ("relu", "double"), ())
     assert double_on_read(dense) == dense
+
+
+def joined(seed, sides, channels, tail):
+    """A depthwise step `c` over a step `a` that doubles and the stem `s` beside it, and a pointwise step that reads it."""
+    rng = np.random.default_rng(seed)
+    (height, width), (first, second) = sides, channels
+    wide = Workload("stem", 1, 1, 3, second, 2 * height, 2 * width, ("relu",))
+    small = Workload("stem", 3, 2, 3, first, 2 * height, 2 * width, (*tail, "double"))
+    depthwise = Workload("depthwise", 5, 1, first + second, first + second, 2 * height, 2 * width, ("relu",))
+    last = Workload("pointwise", 1, 1, first + second, 3, 2 * height, 2 * width)
+    steps = (Step("s", wide, "image"), Step("a", small, "image"), Step("c", depthwise, "a+s"), Step("d", last, "c"))
+    made = parameters(rng, "s", second, 3, 1, False) | parameters(rng, "a", first, 3, 3, False)
+    made |= parameters(rng, "c", first + second, 1, 5, False) | parameters(rng, "d", 3, first + second, 1, False)
+    return Plan(steps, made, joins={"a+s": ("a", "s")}), rng.random((3, 2 * height, 2 * width), np.float32)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 999), st.tuples(side, side), st.tuples(st.integers(2, 9), st.integers(2, 9)), activations)
+def test_a_depthwise_layer_may_run_before_its_inputs_are_joined(seed, sides, channels, tail):
+    plan, image = joined(seed, sides, channels, tail)
+    split = depthwise_before_join(plan)
+    assert split.joins == {"c": ("c.0", "c.1")}
+    assert [(step.name, step.source) for step in split.steps[2:]] == [("c.0", "a"), ("c.1", "s"), ("d", "c")]
+    assert split.macs == plan.macs
+    assert np.array_equal(interpret(split, image)["d"], interpret(plan, image)["d"])
+    waiting = double_on_read(split)  # now that every part has a reader of its own
+    assert waiting.steps[2].workload.prologue == ("double",)
+    assert np.array_equal(interpret(waiting, image)["d"], interpret(plan, image)["d"])
+
+
+def test_it_runs_after_a_join_that_others_read_too_or_that_it_does_not_read_alone():
+    plan, _ = joined(0, (2, 3), (4, 5), ())
+    again = Plan((*plan.steps, Step("e", plan.steps[2].workload, "a+s")), plan.parameters, joins=plan.joins)
+    assert depthwise_before_join(again) == again
+    dense = Plan((*plan.steps[:2], Step("d", plan.steps[3].workload, "a+s")), plan.parameters, joins=plan.joins)
+    assert depthwise_before_join(dense) == dense

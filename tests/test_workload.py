@@ -3,12 +3,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zoo.kernels.errors import KernelError
-from zoo.kernels.workload import EPILOGUE, KINDS, Workload
+from zoo.kernels.workload import EPILOGUE, KINDS, PER_CHANNEL, Workload
 
 size = st.integers(1, 4096)
 workloads = st.builds(
     lambda kind, taps, stride, cin, cout, height, width, epilogue, prologue: Workload(
-        kind, taps, stride, cin, cin if kind == "depthwise" else cout, height, width, tuple(epilogue), prologue
+        kind, taps, stride, cin, cin if kind in PER_CHANNEL else cout, height, width, tuple(epilogue), prologue
     ),
     st.sampled_from(KINDS),
     st.sampled_from([1, 3, 5, 7]),

@@ -6,7 +6,7 @@ Every algorithm has the blocks `padded` (where it pads), `conv` and `result`, th
 
 from types import ModuleType
 
-from . import dense, depthwise, head, pointwise
+from . import dense, depthwise, head, pointwise, pool
 
 ALGORITHMS: dict[str, ModuleType] = {
     "stem": dense,
@@ -14,4 +14,5 @@ ALGORITHMS: dict[str, ModuleType] = {
     "pointwise": pointwise,
     "conv": dense,
     "head": head,
+    "pool": pool,
 }

@@ -13,7 +13,7 @@ from .knobs import Knobs, check
 
 # where the padded input is staged: nowhere; per task, as a block of the result needs only its own block of the input;
 # or per strip, for all blocks that read it
-STAGES = {"pointwise": None, "depthwise": "task", "stem": "strip", "conv": "strip"}
+STAGES = {"pointwise": None, "depthwise": "task", "pool": "task", "stem": "strip", "conv": "strip"}
 
 
 def schedule(function: Any, w: Workload, device: Device, knobs: Knobs, symbol: str) -> Schedule:

@@ -93,6 +93,8 @@ def illegal(w: Workload, device: Device, k: Mapping[str, int]) -> str:
 
 def default(w: Workload, device: Device) -> dict[str, int]:
     """A setting that should work well untuned: whole warps, as many threads and results as those that won on a TX2."""
+    if w.kind == "pool":
+        raise KernelError(f"{w} on {device.name}: there is no kernel for pooling on graphics processors yet")
     gpu = _gpu(device)
     good_threads, good_results = DEPTHWISE if w.kind in ("depthwise", "head") else DENSE
 

@@ -13,7 +13,7 @@ from itertools import product
 
 from ..device import Device
 from ..errors import KernelError
-from ..workload import Workload
+from ..workload import PER_CHANNEL, Workload
 from . import gpu_knobs
 
 VERSION = 1  # of the schedules; records made for another are not used
@@ -41,7 +41,7 @@ def space(w: Workload, device: Device) -> Iterator[dict[str, int]]:
                 yield {"cols": cols}
         return
     count = -(-w.cout // device.lanes)
-    stacked = (1,) if w.kind == "depthwise" else divisors(count)
+    stacked = (1,) if w.kind in PER_CHANNEL else divisors(count)
     unrolls = [u for u in (1, 2, 4, 8, 16) if w.cin % u == 0] if w.kind == "pointwise" else [1]
     for rows, cols, blocks in product(divisors(height), divisors(width), stacked):
         if rows * cols * blocks + blocks + 1 > device.registers:
@@ -55,7 +55,9 @@ def staged(w: Workload, strip: int, device: Device) -> int:
     """Bytes of padded input that a strip of so many rows needs."""
     if w.kind == "pointwise":
         return 0
-    depth = {"stem": w.cin, "depthwise": device.lanes}.get(w.kind, -(-w.cin // device.lanes) * device.lanes)
+    depth = {"stem": w.cin, **dict.fromkeys(PER_CHANNEL, device.lanes)}.get(
+        w.kind, -(-w.cin // device.lanes) * device.lanes
+    )
     return 4 * depth * ((strip - 1) * w.stride + w.taps) * (w.width + 2 * (w.taps // 2))
 
 
@@ -78,7 +80,7 @@ def default(w: Workload, device: Device) -> dict[str, int]:
 def _idleness(w: Workload, device: Device, k: dict[str, int]) -> float:
     """How far a register tile is from the best; 0 is best. Fitted to what tiles of all shapes were measured to do."""
     pixels = k["rows"] * k["cols"]
-    if w.kind != "depthwise":  # just enough accumulators to hide a multiply-add's latency; more only spill
+    if w.kind not in PER_CHANNEL:  # just enough accumulators to hide a multiply-add's latency; more only spill
         return abs(pixels - BUSY) / BUSY + 0.1 * (k["blocks"] - 1)
     row = (k["cols"] - 1) * w.stride + w.taps  # vectors of input that the taps of one row share
     loads = (k["rows"] * row + w.taps) / (pixels * w.taps)
