@@ -82,6 +82,7 @@ def devices() -> None:
     """What the tuning logs add up to, per device and network."""
     from zoo.kernels.device import records
     from zoo.kernels.log import best, path_of, per_convolution, read
+    from zoo.kernels.rewrite import rewrite
 
     console.out.print()
     console.heading("4. Per device: the best time known of every layer by itself, added up")
@@ -91,7 +92,8 @@ def devices() -> None:
         known = read(path_of(device))[0]
         tuned, alone = best(known, device), per_convolution(known)
         sources = ", ".join(sorted({record.source for record in known}))
-        for model, workloads in networks.items():
+        for model, plan in networks.items():
+            workloads = [step.workload for step in rewrite(plan, device.lanes).steps]
             times = [tuned[w].time if w in tuned else alone.get(w.bare) for w in workloads]
             found = [seconds for seconds in times if seconds is not None]
             if found:
@@ -99,12 +101,9 @@ def devices() -> None:
     console.out.print(table)
 
 
-def _networks() -> dict[str, list[Any]]:
+def _networks() -> dict[str, Any]:
     import zoo
     from zoo.kernels.export import trace
-    from zoo.kernels.rewrite import rewrite
     from zoo.variant import catalogue
 
-    names = [variant.name for variant in catalogue() if variant.weights]
-    plans = {name: rewrite(trace(zoo.load(name), 224, 224)) for name in names}
-    return {name: [step.workload for step in plan.steps] for name, plan in plans.items()}
+    return {variant.name: trace(zoo.load(variant.name), 224, 224) for variant in catalogue() if variant.weights}

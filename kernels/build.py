@@ -48,7 +48,7 @@ def build(
     if folder.exists() and not (folder / MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise KernelError(f"{folder}: exists and is not an artifact; choose another place")
     require("tvm", "ziglang")
-    original, plan = plan, rewrite(plan)
+    original, plan = plan, rewrite(plan, device.lanes)
     program = lower(plan, device, tuned(device))
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
@@ -147,6 +147,7 @@ def _manifest(program: Program, model: dict[str, Any], macs: int, made: Path) ->
         "machine": device.machine,
         "requires": list(device.requires),
         "linked_for": device.linker,
+        "lanes": device.lanes,
         "dtype": "f32",
         "input": list(shapes[program.plan.input]),
         "output": list(shapes[program.plan.output][1:]),

@@ -82,7 +82,7 @@ def tune(
 
     target = find(device)
     variant, folder = identify(model)
-    plan = rewrite(trace(load(model, pretrained=folder is not None), *variant.input))
+    plan = rewrite(trace(load(model, pretrained=folder is not None), *variant.input), target.lanes)
     path = log or path_of(target)
     records, remarks = read(path)
     for remark in remarks:

@@ -17,10 +17,10 @@ def interpret(plan: Plan, image: Array) -> dict[str, Array]:
     """Every tensor of the plan by name, (channels, height, width), for an image (3, H, W)."""
     tensors = {plan.input: image.astype(np.float32)}
     for step in plan.steps:
-        for name in (step.source, step.skip):
-            if name is not None and name in plan.joins:
-                tensors[name] = np.concatenate([tensors[part] for part in plan.joins[name]])
         tensors[step.result] = run_step(plan, step, tensors)
+        for name, join in plan.joins.items():
+            if name not in tensors and tensors.keys() >= set(join):
+                tensors[name] = np.concatenate([tensors[part] for part in join])
     return tensors
 
 

@@ -76,7 +76,7 @@ def simulated(plan: Plan, device: Device, eager: Run, tick: Tick) -> float:
     this processor. Raises KernelError if they differ."""
     from .simulate import run
 
-    program = lower(rewrite(plan), device, tuned(device))
+    program = lower(rewrite(plan, device.lanes), device, tuned(device))
     shape = program.plan.shapes()[program.plan.input]
     image = np.random.default_rng(0).random(shape, np.float32)
     error = float(np.abs(run(program, image, tick) - eager(image)).max())
@@ -99,7 +99,7 @@ def _milliseconds(run: Run, image: Array) -> float:
 
 
 def _first_divergence(compiled: FastDepth, plan: Plan, image: Array) -> str:
-    plan = rewrite(plan)
+    plan = rewrite(plan, compiled.manifest["lanes"])
     expected = interpret(plan, image)
     _, found = compiled.observe(image)
     for step in plan.steps:

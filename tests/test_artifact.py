@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -80,7 +81,7 @@ def test_images_do_not_leak_into_each_other(artifact, pruned):
 
 
 def test_every_step_can_be_looked_at(artifact, pruned, photo):
-    plan = rewrite(trace(pruned, 224, 224))
+    plan = rewrite(trace(pruned, 224, 224), host().lanes)
     with FastDepth(artifact) as compiled:
         assert (compiled.times(photo, 2) > 0).all()
         depth, seen = compiled.observe(photo)
@@ -102,13 +103,13 @@ def test_unaligned_and_foreign_arrays_are_taken(artifact, photo):
 
 
 def test_verify_measures_and_names_the_first_step_that_parts(artifact, pruned):
-    plan = rewrite(trace(pruned, 224, 224))
+    plan = rewrite(trace(pruned, 224, 224), host().lanes)
     report = verify(artifact, plan, runner(pruned))
     assert report.error <= TOLERANCE
     wrong = dict(plan.parameters)
-    wrong["decoder.2.depthwise.bias"] = wrong["decoder.2.depthwise.bias"] + np.float32(0.5)
-    other = type(plan)(plan.steps, wrong)
-    with pytest.raises(KernelError, match=r"part at decoder\.2\.depthwise \(double>depthwise5s1"):
+    wrong["decoder.3.depthwise.bias"] = wrong["decoder.3.depthwise.bias"] + np.float32(0.5)
+    other = replace(plan, parameters=wrong)
+    with pytest.raises(KernelError, match=r"part at decoder\.3\.depthwise \(double\+add>depthwise5s1"):
         verify(artifact, other, lambda image: interpret(other, image)["head"][0])
 
 

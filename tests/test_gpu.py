@@ -89,7 +89,7 @@ def test_head(cin, height, width, epilogue, data):
 
 @pytest.fixture(scope="module")
 def pruned_plan(pruned):
-    return rewrite(trace(pruned, 224, 224))
+    return rewrite(trace(pruned, 224, 224), 1)
 
 
 @pytest.mark.parametrize("record", GPUS, ids=lambda d: d.name)
@@ -164,7 +164,7 @@ def test_the_assembler_takes_every_kernel_and_spills_nothing(record, pruned_plan
 @pytest.mark.parametrize("name", ["fastdepth_pruned", pytest.param("fastdepth", marks=pytest.mark.slow)])
 def test_the_whole_network_thread_by_thread_gives_the_eager_depth(name):
     network = seeded(name)
-    program = lower(rewrite(trace(network, 32, 64)), TX2, {})
+    program = lower(rewrite(trace(network, 32, 64), TX2.lanes), TX2, {})
     image = np.random.default_rng(0).random((3, 32, 64), np.float32)
     with torch.no_grad():
         expected = network(torch.from_numpy(image)[None])[0, 0].numpy()
@@ -194,7 +194,7 @@ def card(tmp_path_factory, driver):
     folder = tmp_path_factory.mktemp("card") / "cuda"
     plan = trace(network, 32, 64)
     build(plan, device("cuda"), folder, FACTS)
-    return network, folder, lower(rewrite(plan), device("cuda"), {})
+    return network, folder, lower(rewrite(plan, 1), device("cuda"), {})
 
 
 class Launches:

@@ -20,14 +20,14 @@ def test_the_plan_does_the_network_s_work(name):
     assert len(plan.steps) == 38
     assert plan.output == "head"
     assert plan.shapes()["head"] == (1, 224, 224)
-    assert rewrite(plan).macs == plan.macs - 3 * plan.steps[-1].workload.macs // 4
+    assert rewrite(plan, 16).macs == plan.macs - 3 * plan.steps[-1].workload.macs // 4
 
 
 @pytest.mark.parametrize("name", [v.name for v in catalogue(study=True) if v.decoder.startswith("nnconv")])
 def test_networks_of_the_study_have_a_plan_too(name):
     network = seeded(name)
     image = np.random.default_rng(1).random((3, 32, 64), np.float32)
-    depth = interpret(rewrite(trace(network, 32, 64)), image)["head"]
+    depth = interpret(rewrite(trace(network, 32, 64), 16), image)["head"]
     with torch.no_grad():
         expected = network(torch.from_numpy(image)[None])[0].numpy()
     assert np.abs(depth - expected).max() < 1e-4
@@ -48,7 +48,7 @@ def test_a_concatenated_skip_is_two_tensors_side_by_side():
 def test_the_interpreted_plan_is_the_network_stage_by_stage(pruned, rewritten):
     image = np.random.default_rng(1).random((3, 64, 96), np.float32)
     plan = trace(pruned, 64, 96)
-    tensors = interpret(rewrite(plan) if rewritten else plan, image)
+    tensors = interpret(rewrite(plan, 16) if rewritten else plan, image)
     with torch.inference_mode():
         stages = pruned.stages(torch.from_numpy(image)[None])
     for name, expected in stages.items():

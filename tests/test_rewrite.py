@@ -6,7 +6,13 @@ from hypothesis import strategies as st
 
 from zoo.kernels.plan import Plan, Step
 from zoo.kernels.reference import interpret
-from zoo.kernels.rewrite import depthwise_before_join, double_on_read, fold_norm, pointwise_before_double
+from zoo.kernels.rewrite import (
+    depthwise_before_join,
+    double_on_read,
+    fold_norm,
+    halve_last_block,
+    pointwise_before_double,
+)
 from zoo.kernels.workload import Workload
 
 activations = st.sampled_from([(), ("relu",), ("relu6",)])
@@ -147,3 +153,33 @@ def test_it_runs_after_a_join_that_others_read_too_or_that_it_does_not_read_alon
     assert depthwise_before_join(again) == again
     dense = Plan((*plan.steps[:2], Step("d", plan.steps[3].workload, "a+s")), plan.parameters, joins=plan.joins)
     assert depthwise_before_join(dense) == dense
+
+
+@settings(deadline=None)
+@given(
+    st.integers(0, 999),
+    st.tuples(side, side),
+    st.integers(2, 24),
+    st.sampled_from([3, 5]),
+    st.sampled_from([("double",), ("double", "add")]),
+    st.sampled_from([4, 8, 16]),
+)
+def test_half_a_block_of_channels_may_be_a_layer_of_its_own_and_nothing_changes(
+    seed, sides, channels, taps, tail, lanes
+):
+    plan, image = decoder(seed, sides, channels, taps, tail)
+    waiting = double_on_read(plan)
+    halved = halve_last_block(waiting, lanes)
+    splits = channels > lanes and 0 < channels % lanes <= lanes // 2
+    assert len(halved.steps) == len(plan.steps) * (1 + splits)
+    assert all(step.workload.cout % lanes == 0 or step.workload.cout < lanes for step in halved.steps) or not splits
+    assert halved.macs == waiting.macs
+    assert halved.shapes().items() >= waiting.shapes().items()
+    assert np.array_equal(interpret(halved, image)["b"], interpret(waiting, image)["b"])
+
+
+def test_a_layer_stays_whole_where_what_goes_into_its_channels_one_to_one_comes_otherwise():
+    plan, _ = decoder(0, (3, 3), 24, 3, ("double", "add"))
+    foreign = Plan(plan.steps, plan.parameters, joins={"p": ("s", "x")})
+    assert [step.name for step in halve_last_block(foreign, 16).steps] == ["s", "x", "a", "b"]
+    assert halve_last_block(plan, 1) == plan

@@ -4,13 +4,14 @@ from ..plan import Plan
 from .depthwise_before_join import depthwise_before_join
 from .double_on_read import double_on_read
 from .fold_norm import fold_norm
+from .halve_last_block import halve_last_block
 from .pointwise_before_double import pointwise_before_double
 
 ALL = (fold_norm, pointwise_before_double, depthwise_before_join, double_on_read)
 
 
-def rewrite(plan: Plan) -> Plan:
-    """Every rewrite, in order."""
+def rewrite(plan: Plan, lanes: int) -> Plan:
+    """Every rewrite, in order, for vectors of so many lanes."""
     for theorem in ALL:
         plan = theorem(plan)
-    return plan
+    return halve_last_block(plan, lanes)

@@ -1,0 +1,45 @@
+"""A layer whose last block of channels is at most half full may be two: the full blocks, and half a block."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..plan import Plan, Step
+
+KINDS = ("stem", "depthwise", "pointwise", "conv")
+
+
+def halve_last_block(plan: Plan, lanes: int) -> Plan:
+    """L(x) = (F(x), H(x)) one after the other along the channels: F makes the first channels of L, H the last ones.
+
+    Condition: no channel of the result hangs on another, which is so for every convolution with operations on single
+    elements around it; and what goes into a channel one to one, a depthwise layer's input and what is added, comes in the
+    same two parts. Every number is computed from the same numbers in the same order, so the results are equal. Done where
+    H has at most half as many channels as there are lanes: there half a vector is enough for it.
+    """
+    joined = {part for join in plan.joins.values() for part in join}
+    steps: list[Step] = []
+    parameters, joins, shapes = dict(plan.parameters), dict(plan.joins), plan.shapes()
+    for step in plan.steps:
+        w = step.workload
+        full, rest = w.cout // lanes * lanes, w.cout % lanes
+        one_to_one = [name for name in (step.source if w.kind == "depthwise" else None, step.skip) if name]
+        if (
+            w.kind not in KINDS
+            or step.normalised
+            or not (full and 0 < rest <= lanes // 2)
+            or step.result in joined
+            or any(name not in joins or shapes[joins[name][0]][0] != full for name in one_to_one)
+        ):
+            steps.append(step)
+            continue
+        weight, bias = (parameters.pop(f"{step.name}.{key}") for key in ("weight", "bias"))
+        joins[step.result] = (f"{step.name}.full", f"{step.name}.half")
+        for i, (name, channels) in enumerate(zip(joins[step.result], (slice(full), slice(full, None)), strict=True)):
+            parameters |= {f"{name}.weight": weight[channels], f"{name}.bias": bias[channels]}
+            count = len(bias[channels])
+            part = replace(w, cout=count, cin=count if w.kind == "depthwise" else w.cin)
+            source = joins[step.source][i] if step.source in one_to_one else step.source
+            steps.append(Step(name, part, source, joins[step.skip][i] if step.skip else None))
+            shapes[name] = (count, *part.out_sides)
+    return replace(plan, steps=tuple(steps), parameters=parameters, joins=joins)
