@@ -39,6 +39,8 @@ def register(app: typer.Typer, examples: Callable[..., str]) -> None:
             "zoo tune --trials 32",
             "zoo tune -m fastdepth --device x86-64-v3 --trials 64",
             "zoo tune --device rpi4 --runner ssh:pi@raspberrypi --trials 24",
+            "zoo tune --device rpi4 --runner ssh:pi@one --runner ssh:pi@two",
+            "zoo tune --device rpi4 --runner rpc --tracker 192.168.1.9:9190 --key rpi4",
         )
     )(cli_tuning.tune)
     logs = typer.Typer(name="log", help="Look into tuning records.", no_args_is_help=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -62,8 +64,13 @@ def tune(
     device: Annotated[str, typer.Option(help="A device (zoo devices): this machine, or the runner's.")] = "host",
     trials: Annotated[int, typer.Option(min=1, help="Settings per layer, those already in the log counted.")] = 32,
     runner: Annotated[
-        str | None, typer.Option(help="How to reach the board: ssh:user@board, or a command that runs a program.")
+        list[str] | None,
+        typer.Option(
+            help="How to reach a board: ssh:user@board, rpc, or a command that runs a program. May be repeated."
+        ),
     ] = None,
+    tracker: Annotated[str | None, typer.Option(help="With --runner rpc: TVM's tracker, HOST:PORT.")] = None,
+    key: Annotated[str | None, typer.Option(help="With --runner rpc: the boards' key there.")] = None,
     log: Annotated[Path | None, typer.Option(help="Log to read and add to; default: the one zoo compile uses.")] = None,
     seed: Annotated[int, typer.Option(help="Of the random choices.")] = 0,
     json: Json = False,
@@ -71,16 +78,16 @@ def tune(
     """Search for faster knobs, layer by layer, guided by a model of everything measured so far (XGBoost)."""
     from zoo.loading import identify, load
 
+    from .boards import Boards, reach
     from .device import device as find
     from .export import trace
     from .log import append, best, path_of, read
-    from .measure import Worker
-    from .remote import Board
     from .rewrite import rewrite
     from .schedule.knobs import VERSION
     from .tune import tune as run
 
     target = find(device)
+    reached = reach(target, runner or [], tracker, key)
     variant, folder = identify(model)
     plan = rewrite(trace(load(model, pretrained=folder is not None), *variant.input))
     path = log or path_of(target)
@@ -88,11 +95,13 @@ def tune(
     for remark in remarks:
         console.say(f"[yellow]skipped[/yellow] {remark}")
     ours = [r for r in records if r.device == target.name and r.schedule == VERSION]
-    with (
-        Board(target, runner) if runner else Worker(target) as worker,
-        console.progress(f"tuning for {target.name}") as tick,
-    ):
-        run(plan.workloads, target, trials, ours, worker.measure, lambda new: append(path, new), tick, seed=seed)
+    with ExitStack() as open_, console.progress(f"tuning for {target.name}") as tick:
+        boards = Boards(
+            [open_.enter_context(board) for board in reached],
+            lambda gone: console.say(f"[yellow]gone[/yellow] {gone}"),
+        )
+        keep = partial(append, path)
+        run(plan.workloads, target, trials, ours, boards.measure, keep, tick, seed=seed, spread=boards.spread)
     chosen = best(ours, target)
     total = sum(chosen[step.workload].time for step in plan.steps if step.workload in chosen)
     row = {
