@@ -10,7 +10,7 @@ from typing import Protocol
 
 from . import rpc
 from .device import Device
-from .errors import UnreachableError, KernelError
+from .errors import KernelError, UnreachableError
 from .log import Record
 from .measure import Process, Worker
 from .remote import Board

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from .device import CPUINFO, Device
-from .errors import UnreachableError, KernelError
+from .errors import KernelError, UnreachableError
 from .extras import require
 from .log import Record
 from .schedule.knobs import VERSION
@@ -36,7 +36,8 @@ class Process:
         self._pipe: Connection | None = None
 
     def measure(self, workload: Workload, knobs: dict[str, int], limit: float = LIMIT) -> Record:
-        """Build and time one setting. What goes wrong is in the record's `error`, with no seconds; UnreachableError where the board is."""
+        """Build and time one setting. What goes wrong is in the record's `error`, with no seconds; UnreachableError where
+        that is the board itself."""
         seconds: list[float] = []
         try:
             pipe = self._connect()

@@ -15,7 +15,7 @@ from types import TracebackType
 
 from .build import RUNTIME, compile_kernel, link
 from .device import Device
-from .errors import UnreachableError, KernelError
+from .errors import KernelError, UnreachableError
 from .extras import require
 from .log import Record
 from .lower import Call, Operand, symbol, workspace
@@ -48,8 +48,8 @@ class Board:
         self.source = "emulated" if Path(self.words[0]).name.startswith("qemu") else "measured"
 
     def measure(self, workload: Workload, knobs: dict[str, int], limit: float = LIMIT) -> Record:
-        """Build, send and time one setting. What goes wrong there is in the record's `error`, with no seconds; UnreachableError where
-        the board cannot be reached."""
+        """Build, send and time one setting. What goes wrong there is in the record's `error`, with no seconds;
+        UnreachableError where the board itself is missing."""
         host, error = "unknown", None
         seconds: tuple[float, ...] = ()
         with tempfile.TemporaryDirectory() as scratch:

@@ -13,7 +13,7 @@ from typing import Any
 
 from .build import compile_kernel, link
 from .device import Device
-from .errors import UnreachableError, KernelError
+from .errors import KernelError, UnreachableError
 from .extras import require
 from .lower import symbol
 from .measure import FLUSH, RUNS, Process

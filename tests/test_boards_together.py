@@ -15,7 +15,7 @@ from test_tune import LAYERS, V4, imagined
 from conftest import complaint
 from zoo.kernels.boards import Boards, reach
 from zoo.kernels.device import device, host
-from zoo.kernels.errors import UnreachableError, KernelError
+from zoo.kernels.errors import KernelError, UnreachableError
 from zoo.kernels.log import read
 from zoo.kernels.measure import Worker
 from zoo.kernels.remote import Board

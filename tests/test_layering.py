@@ -16,6 +16,7 @@ COMPOSITION = {
     "zoo.cli_predict",
     "zoo.cli_pruning",
     "kernels.cli",
+    "kernels.cli_log",
     "kernels.cli_tuning",
 }  # may import anything inside their functions
 
@@ -117,6 +118,7 @@ ALLOWED = {
         "kernels.source",
         "kernels.workload",
     },
+    "kernels.target": {"tvm", "kernels.device", "kernels.extras"},
     "kernels.rpc": {
         "numpy",
         "tvm",
