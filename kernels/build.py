@@ -56,13 +56,15 @@ def build(
         work.mkdir()
         made.mkdir()
         total = len(plan.workloads) + 1
-        sources = (_gpu_sources if device.gpu else _cpu_sources)(program, model["name"], work, tick)
+        sources, kernels = (_gpu_sources if device.gpu else _cpu_sources)(program, model["name"], work, tick)
         tick("linking", total - 1, total)
         _link(program, sources, work, made)
         (made / PARAMETERS).write_bytes(program.parameters)
         for name in ("fastdepth.h", "fastdepth.py", *(["fastdepth_cuda.h"] if device.gpu else [])):
             shutil.copyfile(RUNTIME / name, made / name)
-        (made / MANIFEST).write_text(json.dumps(_manifest(program, model, original.macs, made), indent=1) + "\n")
+        (made / MANIFEST).write_text(
+            json.dumps(_manifest(program, model, original.macs, kernels, made), indent=1) + "\n"
+        )
         if folder.exists():
             shutil.rmtree(folder)
         made.rename(folder)
@@ -83,7 +85,10 @@ def compile_kernel(workload: Workload, device: Device, knobs: dict[str, int], pa
     tvm.compile(module, target=tvm.target.Target(dict(device.target))).mod.write_to_file(str(path))
 
 
-def _cpu_sources(program: Program, model: str, work: Path, tick: Tick) -> list[Path]:
+Facts = dict[Workload, dict[str, Any]]  # what the manifest says of a kernel
+
+
+def _cpu_sources(program: Program, model: str, work: Path, tick: Tick) -> tuple[list[Path], Facts]:
     """What the library is made of: object files, the tables, the runtime for processors."""
     workloads = program.plan.workloads
     for i, workload in enumerate(workloads):
@@ -91,11 +96,12 @@ def _cpu_sources(program: Program, model: str, work: Path, tick: Tick) -> list[P
         compile_kernel(workload, program.device, program.knobs[workload], work / f"{symbol(workload)}.o")
     generated = work / "network.c"
     generated.write_text(network_c(program, model))
-    return [generated, *work.glob("*.o"), *(RUNTIME / "cpu").glob("*.c")]
+    return [generated, *work.glob("*.o"), *(RUNTIME / "cpu").glob("*.c")], {}
 
 
-def _gpu_sources(program: Program, model: str, work: Path, tick: Tick) -> list[Path]:
-    """The same for graphics processors: the kernels are PTX, a text in the tables."""
+def _gpu_sources(program: Program, model: str, work: Path, tick: Tick) -> tuple[list[Path], Facts]:
+    """The same for graphics processors: the kernels are PTX, a text in the tables. How each is launched and, where there
+    is an assembler, what it uses."""
     gpu, workloads = program.device.gpu, program.plan.workloads
     assert gpu is not None
     kernels = {}
@@ -103,14 +109,20 @@ def _gpu_sources(program: Program, model: str, work: Path, tick: Tick) -> list[P
         tick(str(workload), i, len(workloads) + 1)
         kernels[workload] = ptx.kernel(workload, program.device, program.knobs[workload], symbol(workload))
     text = ptx.together(list(kernels.values()), program.device)
-    for name, usage in (ptx.assemble(text, gpu.arch) or {}).items():
+    used = ptx.assemble(text, gpu.arch) or {}
+    for name, usage in used.items():
         if usage.spilled_bytes:
             raise KernelError(
                 f"{name}: its knobs need more registers than {gpu.arch} has; {usage.spilled_bytes} bytes spill"
             )
     generated = work / "network.c"
     generated.write_text(source_cuda.network_c(program, model, kernels, text))
-    return [generated, *(RUNTIME / "cuda").glob("*.c")]
+    facts = {
+        w: {"blocks": kernel.blocks, "threads": kernel.threads}
+        | (asdict(used[kernel.symbol]) if kernel.symbol in used else {})
+        for w, kernel in kernels.items()
+    }
+    return [generated, *(RUNTIME / "cuda").glob("*.c")], facts
 
 
 def _link(program: Program, sources: list[Path], work: Path, made: Path) -> None:
@@ -137,7 +149,7 @@ def link(device: Device, words: list[str]) -> None:
         raise KernelError(f"linking for {device.name} failed: {done.stderr.strip()[-800:]}")
 
 
-def _manifest(program: Program, model: dict[str, Any], macs: int, made: Path) -> dict[str, Any]:
+def _manifest(program: Program, model: dict[str, Any], macs: int, kernels: Facts, made: Path) -> dict[str, Any]:
     device, shapes = program.device, program.plan.shapes()
     versions = {name: importlib.metadata.version(name) for name in ("fastdepth-zoo", "apache-tvm", "ziglang")}
     return {
@@ -156,7 +168,9 @@ def _manifest(program: Program, model: dict[str, Any], macs: int, made: Path) ->
         "schedule_version": VERSION,
         "gpu": asdict(device.gpu) if device.gpu else None,
         "steps": [
-            step | {"knobs": program.knobs[call.step.workload], "source": program.sources[call.step.workload]}
+            step
+            | {"knobs": program.knobs[call.step.workload], "source": program.sources[call.step.workload]}
+            | kernels.get(call.step.workload, {})
             for step, call in zip(steps(program.plan), program.calls, strict=True)
         ],
         "files": {

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from zoo import console
 
-from . import cli_tuning
+from . import cli_log, cli_tuning
 from .cli_tuning import Json, Model
 from .errors import KernelError
 
@@ -31,6 +31,8 @@ def register(app: typer.Typer, examples: Callable[..., str]) -> None:
             "zoo compile --device host -o build/host",
             "zoo predict --artifact build/host photo.jpg",
             "zoo compile -m fastdepth --device x86-64-v3 --input 192x256",
+            "zoo compile --device tx2 --layers",
+            """zoo compile --target '{"kind": "llvm", "mtriple": "aarch64-linux-gnu", "mcpu": "cortex-a55"}'""",
         ),
     )(compile_)
     app.command(epilog=examples("zoo bench", "zoo bench --artifact build/host --threads 2 --layers"))(cli_tuning.bench)
@@ -39,26 +41,45 @@ def register(app: typer.Typer, examples: Callable[..., str]) -> None:
             "zoo tune --trials 32",
             "zoo tune -m fastdepth --device x86-64-v3 --trials 64",
             "zoo tune --device rpi4 --runner ssh:pi@raspberrypi --trials 24",
+            "zoo tune --device rpi4 --runner ssh:pi@one --runner ssh:pi@two",
+            "zoo tune --device rpi4 --runner rpc --tracker 192.168.1.9:9190 --key rpi4",
         )
     )(cli_tuning.tune)
     logs = typer.Typer(name="log", help="Look into tuning records.", no_args_is_help=True)
-    logs.command(epilog=examples("zoo log show x86-64-v4", "zoo log show build/new.jsonl --json"))(cli_tuning.show)
-    logs.command(epilog=examples("zoo log best x86-64-v4"))(cli_tuning.best)
-    logs.command(epilog=examples("zoo log check x86-64-v4"))(cli_tuning.check)
-    logs.command(epilog=examples("zoo log merge board-a.jsonl board-b.jsonl -o both.jsonl"))(cli_tuning.merge)
+    logs.command(epilog=examples("zoo log show x86-64-v4", "zoo log show build/new.jsonl --json"))(cli_log.show)
+    logs.command(epilog=examples("zoo log best x86-64-v4"))(cli_log.best)
+    logs.command(epilog=examples("zoo log check x86-64-v4"))(cli_log.check)
+    logs.command(epilog=examples("zoo log merge board-a.jsonl board-b.jsonl -o both.jsonl"))(cli_log.merge)
     logs.command(
         "import",
         epilog=examples("zoo log import tx2-cpu.*.log --device tx2-cpu --host 'Jetson TX2 (dwofk/fast-depth)'"),
-    )(cli_tuning.import_)
+    )(cli_log.import_)
     app.add_typer(logs)
 
 
-def devices(json: Json = False) -> None:
-    """Show the machines kernels can be compiled for."""
+def devices(
+    name: Annotated[str | None, typer.Argument(help="One of them, or a .toml file: show its whole record.")] = None,
+    json: Json = False,
+) -> None:
+    """Show the machines kernels can be compiled for, or all that is known of one and where it was read."""
     from dataclasses import asdict
 
+    from .device import device as find
     from .device import records
 
+    if name:
+        facts = asdict(find(name)) | {"folder": None}
+        if json:
+            console.show_json(facts)
+            return
+        console.heading(facts.pop("name"))
+        table = console.table("", "", header=False)
+        for key in ("summary", "machine", "target", "linker", "lanes", "registers", "requires", "gpu", "source"):
+            value = ", ".join(facts[key]) if key == "requires" else facts[key]
+            if value:
+                table.add_row(key, str(value))
+        console.out.print(table)
+        return
     here = next((record for record in records() if record.runs_here), None)
     if json:
         console.show_json([asdict(r) | {"host": r == here, "runs_here": r.runs_here} for r in records()])
@@ -73,26 +94,32 @@ def devices(json: Json = False) -> None:
 
 
 def compile_(
-    device: Annotated[str, typer.Option(help="A device (zoo devices), host, or a .toml file.")],
+    device: Annotated[str | None, typer.Option(help="A device (zoo devices), host, or a .toml file.")] = None,
+    target: cli_tuning.Target = None,
     model: Model = "fastdepth_pruned",
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Folder to write; default build/MODEL-DEVICE.")
     ] = None,
     input_: Sides = None,
+    layers: Annotated[bool, typer.Option("--layers", help="Show every layer.")] = False,
     json: Json = False,
 ) -> None:
     """Compile a network into a folder that runs anywhere on that device: a C library, its parameters, a Python twin."""
+    import json as encoder
+
     from zoo.checkpoint import digest
     from zoo.hub import resolve
     from zoo.loading import identify, load
     from zoo.predict import one_thread
 
     from .build import build
-    from .device import device as find
     from .export import trace
+    from .runtime.fastdepth import MANIFEST
     from .verify import emulate, simulated, verify
 
-    target = find(device)
+    if not (device or target):
+        raise KernelError("give --device NAME (zoo devices) or --target JSON")
+    made_for = cli_tuning.chosen(device, target)
     variant, folder = identify(model)
     height, width = sides(input_) if input_ else variant.input
     network = load(model)
@@ -102,34 +129,35 @@ def compile_(
         "weights_sha256": record.sha256 if record else digest(resolve(variant, weights=folder)),
         "status": record.status if record else "released",
     }
-    out = out or Path("build") / f"{variant.name}-{device}"
+    out = out or Path("build") / f"{variant.name}-{device if device == 'host' else made_for.name}"
     plan = trace(network, height, width)
     with console.progress("compiling") as tick:
-        sources = build(plan, target, out, facts, tick)
+        sources = build(plan, made_for, out, facts, tick)
         eager, error, checked = one_thread(network), None, None
-        report = verify(out, plan, eager) if target.runs_here else None
+        report = verify(out, plan, eager) if made_for.runs_here else None
         if report:
             error, checked = report.error, "here"
-        elif target.gpu:
-            error, checked = simulated(plan, target, eager, tick), "thread by thread"
-        elif (error := emulate(out, target.machine, eager)) is not None:
+        elif made_for.gpu:
+            error, checked = simulated(plan, made_for, eager, tick), "thread by thread"
+        elif (error := emulate(out, made_for.machine, eager)) is not None:
             checked = "emulated"
     size = sum(path.stat().st_size for path in out.iterdir())
+    steps = encoder.loads((out / MANIFEST).read_text())["steps"]
     row = {
         "artifact": str(out),
         "model": variant.name,
-        "device": target.name,
+        "device": made_for.name,
         "input": [3, height, width],
         "layers": len(plan.steps),
         "knobs": sources,
         "size_bytes": size,
         "max_abs_error_m": error,
         "checked": checked,
-    }
+    } | ({"steps": steps} if layers else {})
     if json:
         console.show_json(row)
         return
-    console.heading(f"{out}: {variant.name} for {target.name}")
+    console.heading(f"{out}: {variant.name} for {made_for.name}")
     table = console.table("", "", header=False)
     tuned, imported, plain = (sources.get(name, 0) for name in ("measured", "imported", "default"))
     kinds = (
@@ -144,10 +172,30 @@ def compile_(
             "eager, compiled, 1 thread", f"{report.eager_ms:.1f} ms, {report.compiled_ms:.1f} ms (median of 15)"
         )
     elif error is None:
-        table.add_row("checked", f"no: this machine cannot run it, and has no qemu-{target.machine}-static")
+        table.add_row("checked", f"no: this machine cannot run it, and has no qemu-{made_for.machine}-static")
     try_it = f"zoo predict --artifact {out} photo.jpg" if report else "copy the folder; there: ./fastdepth photo.ppm"
     table.add_row("try", try_it)
     console.out.print(table)
+    if layers:
+        _show_layers(steps, gpu=made_for.gpu is not None)
+
+
+def _show_layers(steps: list[dict[str, Any]], *, gpu: bool) -> None:
+    """Every layer's kernel: its knobs and, on a GPU, how it is launched and what ptxas gave it."""
+    heads = ("blocks", "threads", "registers ", "shared B ", "spilled B ") if gpu else ("knobs",)
+    table = console.table("layer", "workload", "from", *heads)
+    table.columns[1].no_wrap, table.columns[1].overflow = True, "ellipsis"
+    for step in steps:
+        if gpu:
+            sizes = (" x ".join(map(str, step[name])) for name in ("blocks", "threads"))
+            used = (str(step.get(name, "?")) for name in ("registers", "shared_bytes", "spilled_bytes"))
+            cells = (*sizes, *used)
+        else:
+            cells = (" ".join(f"{name}={value}" for name, value in step["knobs"].items()),)
+        table.add_row(step["name"], step["workload"], step["source"], *cells)
+    console.out.print(table)
+    if gpu and "registers" not in steps[0]:
+        console.say("registers: no ptxas that knows this GPU (PyPI: nvidia-cuda-nvcc-cu12==12.9.86)")
 
 
 def sides(text: str) -> tuple[int, int]:

@@ -88,26 +88,30 @@ def records() -> tuple[Device, ...]:
 
 def _read(path: Path) -> Device:
     try:
-        record = tomllib.loads(path.read_text("utf-8"))
-        for key, kind in KINDS.items():
-            if not isinstance(record[key], kind):
-                raise TypeError(f"{key} is {record[key]!r}, not {kind.__name__}")
-        if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", record["name"]):
-            raise ValueError(f"name {record['name']!r}: small letters, digits and dashes")
-        if record["lanes"] not in LANES:
-            raise ValueError(f"lanes {record['lanes']}: there are {', '.join(map(str, LANES))}")
-        if record["machine"] not in MACHINES:
-            raise ValueError(f"machine {record['machine']!r}: there are {' and '.join(MACHINES)}")
-        gpu = _gpu(record) if "gpu" in record else None
-        must = {"kind": "nvptx"} if gpu else {"kind": "llvm", "mtriple": f"{record['machine']}-linux-gnu"}
-        if not must.items() <= record["target"].items():
-            raise ValueError(f"target: it must hold {must}")
-        return Device(**{**record, "requires": tuple(record["requires"]), "gpu": gpu})
+        return made(tomllib.loads(path.read_text("utf-8")))
     except OSError as error:
         raise KernelError(f"{path}: {error.strerror}") from error
     except (KeyError, TypeError, ValueError) as error:  # TOML that is none is a ValueError
         what = f"{error} is missing" if isinstance(error, KeyError) else error
         raise KernelError(f"{path}: not a device record ({what})") from error
+
+
+def made(record: Mapping[str, Any]) -> Device:
+    """The device that a record describes. Raises KeyError, TypeError or ValueError where it is none."""
+    for key, kind in KINDS.items():
+        if not isinstance(record[key], kind):
+            raise TypeError(f"{key} is {record[key]!r}, not {kind.__name__}")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", record["name"]):
+        raise ValueError(f"name {record['name']!r}: small letters, digits and dashes")
+    if record["lanes"] not in LANES:
+        raise ValueError(f"lanes {record['lanes']}: there are {', '.join(map(str, LANES))}")
+    if record["machine"] not in MACHINES:
+        raise ValueError(f"machine {record['machine']!r}: there are {' and '.join(MACHINES)}")
+    gpu = _gpu(record) if "gpu" in record else None
+    must = {"kind": "nvptx"} if gpu else {"kind": "llvm", "mtriple": f"{record['machine']}-linux-gnu"}
+    if not must.items() <= record["target"].items():
+        raise ValueError(f"target: it must hold {must}")
+    return Device(**{**record, "requires": tuple(record["requires"]), "gpu": gpu})
 
 
 def device(name: str) -> Device:

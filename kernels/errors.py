@@ -3,3 +3,7 @@
 
 class KernelError(Exception):
     """Something the user can mend. The message is one line that names the thing, what is wrong with it, and what to do."""
+
+
+class UnreachableError(KernelError):
+    """A board cannot be reached, or not any more; the others may go on."""

@@ -10,11 +10,12 @@ import shlex
 import subprocess
 import tempfile
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 
 from .build import RUNTIME, compile_kernel, link
 from .device import Device
-from .errors import KernelError
+from .errors import KernelError, UnreachableError
 from .extras import require
 from .log import Record
 from .lower import Call, Operand, symbol, workspace
@@ -25,7 +26,10 @@ from .source import step_c
 from .workload import Workload
 
 OVER_SSH = "f=$(mktemp) && cat >$f && chmod +x $f && $f; s=$?; rm -f $f; exit $s"
+# Nobody there to type a password; a board without power is noticed before a trial's time is over.
+SSH = ["ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10"]
 NO_CONNECTION = 255  # ssh's own exit code
+BUILDING = Lock()  # TVM compiles for one board at a time, while others measure
 
 
 class Board:
@@ -37,15 +41,15 @@ class Board:
         if device.gpu:
             raise KernelError(f"{device.name}: kernels for GPUs cannot be timed through a runner yet")
         self.device, self.ssh = device, runner.removeprefix("ssh:") if runner.startswith("ssh:") else None
-        self.words = ["ssh", "-o", "BatchMode=yes", str(self.ssh), OVER_SSH] if self.ssh else shlex.split(runner)
+        self.words = [*SSH, self.ssh, OVER_SSH] if self.ssh else shlex.split(runner)
         if not self.words or self.ssh == "":
-            raise KernelError(f"--runner {runner!r}: give ssh:user@board, or a command that runs a program")
+            raise KernelError(f"--runner {runner!r}: give ssh:user@board, rpc, or a command that runs a program")
         # An emulator's seconds say nothing about the board's.
         self.source = "emulated" if Path(self.words[0]).name.startswith("qemu") else "measured"
 
     def measure(self, workload: Workload, knobs: dict[str, int], limit: float = LIMIT) -> Record:
-        """Build, send and time one setting. What goes wrong there is in the record's `error`, with no seconds; KernelError
-        where the board cannot be reached."""
+        """Build, send and time one setting. What goes wrong there is in the record's `error`, with no seconds;
+        UnreachableError where the board itself is missing."""
         host, error = "unknown", None
         seconds: tuple[float, ...] = ()
         with tempfile.TemporaryDirectory() as scratch:
@@ -66,17 +70,18 @@ class Board:
             given = program.read_bytes() if self.ssh else None
             done = subprocess.run(words, input=given, capture_output=True, timeout=limit, check=False)
         except OSError as error:
-            raise KernelError(f"{self.words[0]}: {error.strerror or error}") from error
+            raise UnreachableError(f"{self.words[0]}: {error.strerror or error}") from error
         said = done.stderr.decode(errors="replace").strip()
         if self.ssh and done.returncode == NO_CONNECTION:
-            raise KernelError(f"{self.ssh} cannot be reached: {said[-200:]}")
+            raise UnreachableError(f"{self.ssh} cannot be reached: {said[-200:]}")
         if done.returncode:
             raise ValueError(said.removeprefix("error: ")[-200:] or f"the program ended with {done.returncode}")
         return done.stdout.decode(errors="replace").splitlines()
 
     def _build(self, workload: Workload, knobs: dict[str, int], folder: Path) -> Path:
         kernel, table, program = folder / "kernel.o", folder / "network.c", folder / "timer"
-        compile_kernel(workload, self.device, knobs, kernel)
+        with BUILDING:
+            compile_kernel(workload, self.device, knobs, kernel)
         table.write_text(self._table(workload, knobs))
         runtime = [RUNTIME / "timer" / "main.c", RUNTIME / "common.c"]
         runtime += [RUNTIME / "cpu" / name for name in ("kernels.c", "pool.c", "features.c")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,9 @@ BATCH = 8
 EXPLORE = 0.25  # of a batch, chosen at random
 ENOUGH = 16  # records of one kind before the model is asked
 
-Measure = Callable[[Workload, dict[str, int]], Record]
+Knobs = dict[str, int]
+Measure = Callable[[Workload, Knobs], Record]
+Spread = Callable[[Callable[[Knobs], Record], Sequence[Knobs]], Iterable[Record]]
 
 
 def features(w: Workload, knobs: dict[str, int], device: Device) -> list[float]:
@@ -108,11 +110,12 @@ def tune(
     *,
     seed: int = 0,
     learn: bool = True,
+    spread: Spread = map,
 ) -> None:
     """Measure `trials` settings of every workload, those in `records` counted; new ones are kept as they come.
 
     In rounds over all workloads, so that every layer's lesson reaches the others early. Stops early where a workload has
-    no settings left.
+    no settings left. `spread` maps over a batch of settings, one after another or at the same time.
     """
     rng = random.Random(seed)
     goal = {w: min(trials, sum(1 for _ in space(w, device))) for w in workloads}
@@ -120,9 +123,14 @@ def tune(
     fastest = {w: min((r.time for r in records if r.workload == w), default=math.inf) for w in workloads}
     while open_ := [w for w in workloads if done[w] < goal[w]]:
         for w in open_:
-            for knobs in propose(w, device, records, min(BATCH, goal[w] - done[w]), rng, learn=learn):
+
+            def trial(knobs: Knobs, w: Workload = w) -> Record:
                 record = measure(w, knobs)
-                keep([record])
+                keep([record])  # at once: what is measured is not lost to what happens next
+                return record
+
+            batch = propose(w, device, records, min(BATCH, goal[w] - done[w]), rng, learn=learn)
+            for record in spread(trial, batch):
                 records.append(record)
                 done[w] += 1
                 fastest[w] = min(fastest[w], record.time)

@@ -23,11 +23,13 @@ def ssh(tmp_path, monkeypatch):
     def install(body):
         path = tmp_path / "bin" / "ssh"
         path.parent.mkdir(exist_ok=True)
-        path.write_text(f"#!/bin/sh\n[ \"$1 $2 $3\" = '-o BatchMode=yes pi@board' ] || exit 3\n{body}\n")
+        path.write_text(
+            f"#!/bin/sh\n[ \"$1 $2 $3 $4 $5\" = '-o BatchMode=yes -o ConnectTimeout=10 pi@board' ] || exit 3\n{body}\n"
+        )
         path.chmod(0o755)
         monkeypatch.setenv("PATH", str(path.parent), prepend=":")
 
-    install('exec sh -c "$4"')
+    install('exec sh -c "$6"')
     return install
 
 
@@ -90,11 +92,13 @@ def test_an_emulator_proves_that_it_runs_and_is_never_taken_for_speed():
     assert best([record], device("rpi4")) == per_convolution([record]) == {}
 
 
-def test_the_command_tunes_a_board(zoo, ssh, tmp_path):
-    code, out, err = zoo(
-        "tune", "--runner", "ssh:pi@board", "--trials", "1", "--log", tmp_path / "board.jsonl", "--json"
-    )
+def test_the_command_tunes_boards_of_which_one_is_not_there(zoo, ssh, tmp_path):
+    script = tmp_path / "bin" / "ssh"
+    script.write_text(script.read_text().replace("|| exit 3", "|| { echo no route >&2; exit 255; }"))
+    runners = ("--runner", "ssh:pi@board", "--runner", "ssh:pi@attic")
+    code, out, err = zoo("tune", *runners, "--trials", "1", "--log", tmp_path / "board.jsonl", "--json")
     assert code == 0, err
+    assert "pi@attic cannot be reached: no route; 1 left" in err
     records, remarks = read(tmp_path / "board.jsonl")
     assert not remarks
     assert all(record.seconds for record in records)

@@ -32,7 +32,7 @@ def read_manifest(folder):
         files = {name: (entry["size"], entry["sha256"]) for name, entry in manifest["files"].items()}
         _, height, width = (int(side) for side in manifest["input"])
         complete = {LIBRARY, PARAMETERS} <= set(files) and height > 0 and width > 0
-        machine = str(manifest["machine"])
+        machine, linked_for = str(manifest["machine"]), str(manifest["linked_for"])
     except FileNotFoundError:
         raise ArtifactError(f"{path}: no such file; an artifact is a folder that zoo compile made") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -43,9 +43,28 @@ def read_manifest(folder):
         raise ArtifactError(
             f"{folder}: compiled for {manifest['device']} ({machine}), this machine is {platform.machine()}"
         )
+    needed, found = _numbers(linked_for.partition("gnu.")[2]), _glibc()
+    if found is None or _numbers(found) < needed:
+        mine = f"glibc {found}" if found else "another C library"
+        raise ArtifactError(
+            f"{folder}: compiled for {manifest['device']} with glibc {'.'.join(map(str, needed))} or newer, "
+            f"this system has {mine}"
+        )
     for name, (size, sha256) in files.items():
         _verify(os.path.join(str(folder), os.path.basename(name)), size, sha256)
     return manifest
+
+
+def _glibc():
+    """The version of this system's GNU C library, or None where that is not the one it has."""
+    try:
+        return os.confstr("CS_GNU_LIBC_VERSION").split()[1]
+    except (ValueError, OSError, AttributeError, IndexError):
+        return None
+
+
+def _numbers(version):
+    return [int(part) for part in version.split(".")[:2] if part.isdigit()]
 
 
 def _verify(path, size, sha256):
