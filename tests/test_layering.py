@@ -23,7 +23,7 @@ COMPOSITION = {
 # room -> what it may import beside the standard library and its own package's errors
 THIRD = {
     *("torch", "tvm", "numpy", "PIL", "rich", "typer", "safetensors", "huggingface_hub", "tflite", "cv2", "xgboost"),
-    *("pyarrow", "ray", "gradio", "trimesh", "onnx"),
+    *("pyarrow", "ray", "gradio", "trimesh", "onnx", "ai_edge_litert", "flatbuffers"),
 }
 ALLOWED = {
     "zoo.variant": set(),
@@ -56,6 +56,8 @@ ALLOWED = {
         "zoo.blocks",
     },
     "zoo.legacy": {"numpy", "torch"},
+    "zoo.litert": {"ai_edge_litert", "flatbuffers", "numpy", "torch", "zoo.network"},
+    "zoo.export": {"ai_edge_litert", "numpy", "torch", "zoo.files", "zoo.litert", "zoo.network"},
     "zoo.data": {"numpy", "PIL", "torch", "h5py", "zoo.image", "zoo.picture", "zoo.files", "zoo.data"},
     "zoo.evaluate": {"numpy", "torch", "zoo.image", "zoo.metrics", "zoo.data.frames"},
     "zoo.prune.widths": {"zoo.variant"},

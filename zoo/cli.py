@@ -117,12 +117,13 @@ def import_(
 
 @app.command(
     epilog=examples(
-        "zoo export -m fastdepth_pruned --format onnx -o fastdepth.onnx", "zoo export --format pt2 -o net.pt2"
+        "zoo export -m fastdepth_pruned --format onnx -o fastdepth.onnx",
+        "zoo export --format tflite -o fastdepth.tflite",
     )
 )
 def export(
     out: Annotated[Path, typer.Option("-o", "--out", help="File to write.")],
-    form: Annotated[str, typer.Option("--format", help="onnx, pt2 (torch.export) or torchscript.")] = "onnx",
+    form: Annotated[str, typer.Option("--format", help="onnx, tflite, pt2 (torch.export) or torchscript.")] = "onnx",
     model: Model = "fastdepth_pruned",
     input_: Annotated[str | None, typer.Option("--input", help="Sides, HEIGHTxWIDTH, multiples of 32.")] = None,
     json: Json = False,

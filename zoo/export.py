@@ -1,4 +1,4 @@
-"""Networks for other people's tools: ONNX, torch.export's archive, TorchScript. What is written has been run."""
+"""Networks for other people's tools: ONNX, LiteRT, torch.export's archive, TorchScript. What is written has been run."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ from .errors import ZooError
 from .files import put
 from .network import FastDepth
 
-FORMATS = {"onnx": ".onnx", "pt2": ".pt2", "torchscript": ".pt"}
+FORMATS = {"onnx": ".onnx", "tflite": ".tflite", "pt2": ".pt2", "torchscript": ".pt"}
 TOLERANCE = 1e-4  # metres
 
 
 def export(network: FastDepth, form: str, path: Path, height: int = 224, width: int = 224) -> float:
     """Write the network at one input size; the largest difference to eager, in metres, of what was written.
 
-    Input `image` (1, 3, height, width) RGB in [0, 1], output `depth` (1, 1, height, width) metres. Raises ZooError.
+    Input `image` (1, 3, height, width) RGB in [0, 1], output `depth` (1, 1, height, width) metres; in a TFLite file, as is
+    usual there, (1, height, width, 3) and (1, height, width, 1). Raises ZooError.
     """
     if form not in FORMATS:
         raise ZooError(f"no format {form!r}; there are {', '.join(FORMATS)}")
     image = torch.from_numpy(np.random.default_rng(0).random((1, 3, height, width), np.float32))
     with torch.no_grad(), tempfile.TemporaryDirectory() as scratch, _quietly():
         made = Path(scratch) / f"network{FORMATS[form]}"
-        found = {"onnx": _onnx, "pt2": _pt2, "torchscript": _torchscript}[form](network, image, made)
+        found = {"onnx": _onnx, "tflite": _tflite, "pt2": _pt2, "torchscript": _torchscript}[form](network, image, made)
         error = float((found - network(image)).abs().max())
         if not error <= TOLERANCE:
             raise ZooError(f"{path}: what was exported differs from eager by {error:.1e} m; not written")
@@ -51,6 +52,23 @@ def _onnx(network: FastDepth, image: Tensor, path: Path) -> Tensor:
     torch.onnx.export(network, (image,), str(path), external_data=False, **options)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     return torch.from_numpy(session.run(["depth"], {"image": image.numpy()})[0])
+
+
+def _tflite(network: FastDepth, image: Tensor, path: Path) -> Tensor:
+    try:
+        from ai_edge_litert.interpreter import Interpreter, OpResolverType
+    except ImportError as error:
+        raise ZooError("exporting TFLite needs pip install 'fastdepth-zoo[export]'") from error
+    from .litert import content
+
+    path.write_bytes(content(network, *image.shape[2:]))
+    plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES  # the delegate announces itself on stderr
+    interpreter = Interpreter(model_path=str(path), experimental_op_resolver_type=plain)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], image.permute(0, 2, 3, 1).numpy())
+    interpreter.invoke()
+    depth = torch.from_numpy(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]))
+    return depth.permute(0, 3, 1, 2)
 
 
 def _pt2(network: FastDepth, image: Tensor, path: Path) -> Tensor:

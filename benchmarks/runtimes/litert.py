@@ -1,12 +1,10 @@
-"""LiteRT (once TensorFlow Lite) with XNNPACK, float32, converted by litert-torch."""
+"""LiteRT (once TensorFlow Lite) with XNNPACK, its default on processors, float32, from `zoo export --format tflite`."""
 
 from pathlib import Path
 
-import numpy as np
-
 from . import Job, Run
 
-NEEDS = ("ai-edge-litert", "litert-torch")
+NEEDS = ("ai-edge-litert",)
 
 
 def _path(job: Job) -> Path:
@@ -14,12 +12,10 @@ def _path(job: Job) -> Path:
 
 
 def prepare(job: Job) -> None:
-    import litert_torch
-    import torch
+    from zoo.litert import content
 
     if not _path(job).exists():
-        example = torch.from_numpy(job.example())[None]
-        litert_torch.convert(job.network(), (example,)).export(str(_path(job)))
+        _path(job).write_bytes(content(job.network(), 224, 224))
 
 
 def load(job: Job) -> Run:
@@ -27,13 +23,12 @@ def load(job: Job) -> Run:
 
     interpreter = Interpreter(model_path=str(_path(job)), num_threads=job.threads)
     interpreter.allocate_tensors()
-    source = interpreter.get_input_details()[0]["index"]
-    result = interpreter.get_output_details()[0]["index"]
+    source, result = (part[0]["index"] for part in (interpreter.get_input_details(), interpreter.get_output_details()))
 
     def run(image):
-        interpreter.set_tensor(source, image[None])
+        interpreter.set_tensor(source, image.transpose(1, 2, 0)[None])
         interpreter.invoke()
-        return np.squeeze(interpreter.get_tensor(result))
+        return interpreter.get_tensor(result)[0, :, :, 0]
 
     return run
 
