@@ -117,6 +117,13 @@ def test_a_gpu_that_is_not_there_is_said(zoo, folder, tmp_path):
         assert said in err
 
 
+def test_a_variant_without_a_recipe_is_said(zoo, folder, tmp_path):
+    code, _, err = zoo("train", "-m", "fastdepth_dense", "--frames", folder, "--hold-out", "2", "-o", tmp_path / "x")
+    assert code == 2
+    assert "no recipe for fastdepth_dense: --config names one" in err
+    assert not (tmp_path / "x").exists()
+
+
 def test_a_finished_run_is_left_alone_and_another_one_refused(given, tmp_path):
     recipe = Recipe((Phase(32, 2, 4),))
     train(PRUNED, recipe, *given, tmp_path)

@@ -1,10 +1,14 @@
 import dataclasses
+import json
 import tomllib
 
 import pytest
 
+from conftest import ROOT
 from zoo.errors import ZooError
 from zoo.network import FastDepth, count
+from zoo.prune.cost import macs
+from zoo.prune.widths import blocks, resized
 from zoo.variant import FOLDER, catalogue, parse, variant
 
 PUBLISHED = {"fastdepth": (736_658_944, 3_933_088), "fastdepth_pruned": (366_393_384, 1_343_664)}
@@ -13,6 +17,16 @@ PUBLISHED = {"fastdepth": (736_658_944, 3_933_088), "fastdepth_pruned": (366_393
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_work_and_size_are_the_published_ones(name):
     assert count(FastDepth(variant(name)).eval(), 224, 224) == PUBLISHED[name]
+
+
+def test_the_widths_of_netadapt_are_those_its_search_ended_with():
+    report = json.loads((ROOT / "docs" / "pruning.json").read_text())
+    found = variant(report["from"])
+    for step in report["iterations"]:
+        found = resized(found, dict.fromkeys(step["group"], step["width"]))
+    ours = variant("fastdepth_netadapt")
+    assert blocks(ours) == blocks(found)
+    assert macs(ours) == report["iterations"][-1]["cost"] == 363_968_864
 
 
 def test_the_catalogue_is_in_order_and_its_names_are_its_files():

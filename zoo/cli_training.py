@@ -61,7 +61,10 @@ def train(
         raise ZooError(f"--on {on}: " + ("PyTorch finds no GPU here" if on == "cuda" else "there are cpu and cuda"))
     torch.set_num_threads(threads)
     which, _ = identify(model)
-    recipe = Recipe.read(config or FOLDER.parent / "recipes" / f"{which.name}.toml")
+    recipes = FOLDER.parent / "recipes"
+    if config is None and not (recipes / f"{which.name}.toml").exists():
+        raise ZooError(f"no recipe for {which.name}: --config names one, such as {recipes / 'netadapt_long.toml'}")
+    recipe = Recipe.read(config or recipes / f"{which.name}.toml")
     (rank, _), device = world(), join(torch.device(on))
     with console.progress(f"training {which.name}") as tick:
         if rank:

@@ -90,7 +90,7 @@ def _frozen(value: Any) -> Any:
 
 @cache
 def catalogue(*, study: bool = False) -> tuple[Variant, ...]:
-    """Every variant of the zoo, in order of name; or those without weights, for studies of the design."""
+    """Every variant of the zoo, in order of name; or those without weights: for studies of the design, or not trained yet."""
     folder = FOLDER / "study" if study else FOLDER
     return tuple(parse(tomllib.loads(path.read_text())) for path in sorted(folder.glob("*.toml")))
 
