@@ -67,6 +67,27 @@ def fastdepth_pruned(
     return _zoo("loading").load("fastdepth_pruned", pretrained, **options)
 
 
+def fastdepth_netadapt(
+    pretrained=True,
+    *,
+    weights=None,
+    progress=True,
+    revision=None,
+    cache_dir=None,
+    local_files_only=False,
+    device="cpu",
+):
+    """FastDepth narrowed by this repository's own NetAdapt search (docs/pruning.md): 0.36 GMAC at 224x224.
+
+    Input (N, 3, H, W): RGB in [0, 1], sides multiples of 32, no mean subtracted. Output (N, 1, H, W): metres, >= 0.
+    In eval mode. Weights: MIT; trained on NYU Depth v2 (research use), see zoo/checkpoints/fastdepth_netadapt/README.md
+    for their metrics and recipe. `weights`: your own safetensors file or checkpoint folder. `pretrained=False`: random.
+    """
+    options = {"weights": weights, "progress": progress, "revision": revision, "cache_dir": cache_dir}
+    options |= {"local_files_only": local_files_only, "device": device}
+    return _zoo("loading").load("fastdepth_netadapt", pretrained, **options)
+
+
 def transforms(*, crop=True):
     """What turns a picture (path, PIL image or (H, W, 3) uint8 array) into the networks' input, (1, 3, 224, 224).
 

@@ -175,6 +175,10 @@ def test_batches_are_what_they_should_be(tmp_path):
     again, _ = batch([(made, 6)], 64, 4, 1.0, torch.Generator().manual_seed(0))
     assert torch.equal(images, again)
     assert shares([made, made, made], (0.45, 0.55, 0.1), 16) == [(made, 7), (made, 8), (made, 1)]
+    assert shares([made, None, made], (0.45, 0.55, 0.1), 16) == [(made, 13), (made, 3)]  # rooms keep their own share
+    assert shares([made, made, None], (0.5, 0.5, 0.0), 3) == [(made, 2), (made, 1)]
+    with pytest.raises(ZooError, match="none of these sources is given"):
+        shares([made, None, None], (0.0, 0.5, 0.5), 8)
 
 
 @pytest.mark.parametrize(("side", "low", "high"), [(224, 1.0, 1.5), (160, 0.845, 1.268)])

@@ -57,7 +57,15 @@ def test_the_worst_come_first(tmp_path):
     _, rows = evaluate(two, ready)
     gallery.worst(two, ready, rows, tmp_path / "worst.png")
     with Image.open(tmp_path / "worst.png") as made:
-        assert made.width == 3 * 224 + 4 * 8
+        assert made.width == 4 * (240 + 8) + 8 + 2 * 84
+        heights = [22 + place * (22 + 180 + 8) + 22 + 90 for place in range(3)]
+        errors = [made.getpixel((made.width - 84 - 8 - 120, height)) for height in heights]
+    order = sorted((1, 2, 3), key=lambda d: rows[d - 1]["delta1"])
+    assert [(red > blue, red < blue) for red, _, blue in errors] == [
+        (d < 2, d > 2) for d in order
+    ]  # warm where too far
+    gallery.cases(two, ready, rows, tmp_path / "cases.jpg")
+    assert (tmp_path / "cases.jpg").stat().st_size < 120_000
     with pytest.raises(ZooError, match="cannot write this kind"):
         gallery.worst(two, ready, rows, tmp_path / "worst.gif")
 

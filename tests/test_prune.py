@@ -119,6 +119,12 @@ def test_the_command_cuts_a_checkpoint_to_another_variant(zoo, tmp_path):
     assert not (tmp_path / "wider").exists()
 
 
+@pytest.mark.parametrize("name", ["fastdepth_dense", "fastdepth_noskip", "fastdepth_concat"])
+def test_a_target_that_is_another_network_is_refused(name):
+    with pytest.raises(ZooError, match=f"{name} differs from fastdepth in more than widths"):
+        strongest(FastDepth(FULL), variant(name))
+
+
 def test_a_target_that_is_wider_is_refused(pruned):
     with pytest.raises(ZooError, match=r"fastdepth has 32 filters in encoder\.0, fastdepth_pruned only 16"):
         strongest(pruned, FULL)

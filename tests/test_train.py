@@ -117,6 +117,13 @@ def test_a_gpu_that_is_not_there_is_said(zoo, folder, tmp_path):
         assert said in err
 
 
+def test_a_variant_without_a_recipe_is_said(zoo, folder, tmp_path):
+    code, _, err = zoo("train", "-m", "fastdepth_dense", "--frames", folder, "--hold-out", "2", "-o", tmp_path / "x")
+    assert code == 2
+    assert "no recipe for fastdepth_dense: --config names one" in err
+    assert not (tmp_path / "x").exists()
+
+
 def test_a_finished_run_is_left_alone_and_another_one_refused(given, tmp_path):
     recipe = Recipe((Phase(32, 2, 4),))
     train(PRUNED, recipe, *given, tmp_path)
@@ -205,6 +212,31 @@ def test_every_so_many_steps_go_through_the_whole_decoder():
     assert stages == [5, 4, 4, 5, 4, 4, 5, 5]
 
 
+def test_a_phase_may_deal_out_its_batches_otherwise(given, tmp_path, monkeypatch):
+    (tmp_path / "recipe.toml").write_text(
+        "phases = [{ side = 32, batch = 4, samples = 4 }, { side = 32, batch = 4, samples = 4, shares = [1, 0, 0] }]\n"
+    )
+    recipe, dealt, real = Recipe.read(tmp_path / "recipe.toml"), [], training.batch
+
+    def counting(sources, *rest):
+        dealt.append([count for _, count in sources])
+        return real(sources, *rest)
+
+    monkeypatch.setattr(training, "batch", counting)
+    train(PRUNED, recipe, *given, tmp_path / "run")
+    assert dealt == [[2, 2], [4, 0]]
+    before, after = map(str, recipe.phases)
+    assert before == "Phase(side=32, batch=4, samples=4, stages=5, whole=0)"  # as runs from before shares are known by
+    assert "shares=(1.0, 0.0, 0.0)" in after
+
+
+def test_sources_that_are_not_there_are_said_before_anything_runs(given, tmp_path):
+    recipe = Recipe((Phase(32, 2, 4), Phase(32, 2, 4, shares=(0.0, 0.0, 1.0))))
+    with pytest.raises(ZooError, match="none of these sources is given"):
+        train(PRUNED, recipe, *given, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -214,6 +246,9 @@ def test_every_so_many_steps_go_through_the_whole_decoder():
         "phases = [{ side = 32, batch = 2, samples = 2, stages = 6 }]",
         "phases = [{ side = 32, batch = 2, samples = 2, whole = -1 }]",
         "phases = [{ side = 32, batch = 2, samples = 2 }]\ncolour = 1",
+        "phases = [{ side = 32, batch = 2, samples = 2, shares = [1, 0] }]",
+        "phases = [{ side = 32, batch = 2, samples = 2 }]\nshares = [1, -1, 0]",
+        "phases = [{ side = 32, batch = 2, samples = 2 }]\nshares = 1",
         "[",
     ],
 )

@@ -1,11 +1,16 @@
 import dataclasses
+import json
 import tomllib
 
 import pytest
 
+from conftest import ROOT
+from zoo import network
 from zoo.errors import ZooError
 from zoo.network import FastDepth, count
-from zoo.variant import FOLDER, catalogue, parse, variant
+from zoo.prune.cost import macs
+from zoo.prune.widths import blocks, resized
+from zoo.variant import DECODERS, ENCODERS, FOLDER, catalogue, parse, variant
 
 PUBLISHED = {"fastdepth": (736_658_944, 3_933_088), "fastdepth_pruned": (366_393_384, 1_343_664)}
 
@@ -13,6 +18,16 @@ PUBLISHED = {"fastdepth": (736_658_944, 3_933_088), "fastdepth_pruned": (366_393
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_work_and_size_are_the_published_ones(name):
     assert count(FastDepth(variant(name)).eval(), 224, 224) == PUBLISHED[name]
+
+
+def test_the_widths_of_netadapt_are_those_its_search_ended_with():
+    report = json.loads((ROOT / "docs" / "pruning.json").read_text())
+    found = variant(report["from"])
+    for step in report["iterations"]:
+        found = resized(found, dict.fromkeys(step["group"], step["width"]))
+    ours = variant("fastdepth_netadapt")
+    assert blocks(ours) == blocks(found)
+    assert macs(ours) == report["iterations"][-1]["cost"] == 363_968_864
 
 
 def test_the_catalogue_is_in_order_and_its_names_are_its_files():
@@ -46,6 +61,10 @@ def test_a_record_survives_the_trip_through_plain_data():
         ({"decoder_widths": [200, 248, 120, 56, 16]}, "an additive skip needs equal widths"),
         ({"colour": "red"}, "malformed"),
         ({"skips": [[99, 2]]}, "malformed"),
+        ({"encoder": "resnet18"}, "encoder 'resnet18' with decoder 'nnconv5' is not of the family"),
+        ({"decoder": "upproj"}, "is not of the family; there are mobilenet with nnconv5, nnconv5_dense"),
+        ({"encoder_widths": [16, 56]}, "14 encoder widths and 5 decoder widths"),
+        ({"decoder_widths": [200, 256, 120, 56, 0]}, "1 or more each"),
     ],
 )
 def test_a_record_that_makes_no_sense_is_refused(changes, message):
@@ -58,6 +77,10 @@ def test_a_skip_that_makes_no_sense_is_refused(skip, skips):
     record = tomllib.loads((FOLDER / "fastdepth.toml").read_text()) | {"skip": skip, "skips": skips}
     with pytest.raises(ZooError, match=f"skip '{skip}' with {len(skips)} skips"):
         parse(record)
+
+
+def test_the_family_is_what_can_be_built():
+    assert (tuple(network.ENCODERS), tuple(network.DECODERS)) == (ENCODERS, DECODERS)
 
 
 def test_networks_for_studies_are_there_and_out_of_the_way(zoo):

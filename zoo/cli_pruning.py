@@ -82,7 +82,7 @@ def prune(
     search = Search(
         budget * price(variant), unit, Recipe.read(short or RECIPES / "netadapt_short.toml"), first, multiple=multiple
     )
-    long = Recipe.read(config or RECIPES / "fastdepth_netadapt.toml")
+    long = Recipe.read(config or RECIPES / "netadapt_long.toml")
     targets(search, price(variant))  # before anything is read: can it be reached?
     network = load(model)
     network.variant = replace(variant, name=name or f"{variant.name}_netadapt", **_origin(variant, cost, "NetAdapt"))

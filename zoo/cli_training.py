@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import console
 from .errors import ZooError
+
+if TYPE_CHECKING:
+    from .data.store import Store
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for scripts.")]
 Data = Annotated[
@@ -58,7 +61,10 @@ def train(
         raise ZooError(f"--on {on}: " + ("PyTorch finds no GPU here" if on == "cuda" else "there are cpu and cuda"))
     torch.set_num_threads(threads)
     which, _ = identify(model)
-    recipe = Recipe.read(config or FOLDER.parent / "recipes" / f"{which.name}.toml")
+    recipes = FOLDER.parent / "recipes"
+    if config is None and not (recipes / f"{which.name}.toml").exists():
+        raise ZooError(f"no recipe for {which.name}: --config names one, such as {recipes / 'netadapt_long.toml'}")
+    recipe = Recipe.read(config or recipes / f"{which.name}.toml")
     (rank, _), device = world(), join(torch.device(on))
     with console.progress(f"training {which.name}") as tick:
         if rank:
@@ -75,7 +81,8 @@ def train(
 
 
 class Sources:
-    """What the options of a training command name: stores to learn from, frames held out of them, ready to be judged."""
+    """What the options of a training command name: stores to learn from (frames, photos, rooms; None where not given),
+    frames held out of them, ready to be judged."""
 
     def __init__(
         self,
@@ -102,14 +109,15 @@ class Sources:
         if len(found) <= hold_out:
             raise ZooError(f"{frames}: {len(found)} frames; more than {hold_out} are needed, as those are held out")
         self.held_out, skipped = judged(found[-hold_out:], "published", tick)
-        self.stores = [store.measured(found[:-hold_out], cache / "frames", tick)]
+        measured = store.measured(found[:-hold_out], cache / "frames", tick)
+        self.stores: list[Store | None] = [measured, None, None]
         if photos and teacher:
             paths = sorted(path for path in photos.rglob("*") if path.suffix.lower() in PICTURES)
             name = checkpoint.digest(teacher / checkpoint.WEIGHTS)
-            self.stores.append(store.taught(paths, load(str(teacher)), name, cache / "photos", tick))
+            self.stores[1] = store.taught(paths, load(str(teacher)), name, cache / "photos", tick)
         if rooms:
-            self.stores.append(store.rendered(rooms, cache / "rooms", tick))
-        report([*skipped, *(reason for made in self.stores for reason in made.skipped)])
+            self.stores[2] = store.rendered(rooms, cache / "rooms", tick)
+        report([*skipped, *(reason for made in self.stores if made for reason in made.skipped)])
 
 
 def evaluate(

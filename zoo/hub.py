@@ -46,7 +46,7 @@ def resolve(
     record = variant.weights
     if record is None:
         raise ZooError(
-            f"{variant.name} has no pretrained weights; pass weights=<file.safetensors>, or pretrained=False for "
+            f"{variant.name} has no pretrained weights; pass weights=<file or checkpoint folder>, or pretrained=False for "
             f"random ones"
         )
     repository = _repository(record, namespace)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -12,20 +13,31 @@ from .errors import ZooError
 from .files import put
 from .image import Depth, Pixels
 
+Stops = Sequence[tuple[int, int, int]]
 # near is light and warm, far is dark and cold; lightness falls all the way, so it also reads in grey
 STOPS = [(255, 247, 214), (254, 205, 92), (243, 130, 60), (203, 63, 88), (130, 32, 118), (62, 22, 106), (14, 10, 46)]
+# too near is cold, too far is warm, right is white
+SIGNED = [
+    (18, 44, 122),
+    (74, 130, 200),
+    (186, 214, 236),
+    (250, 250, 250),
+    (246, 202, 160),
+    (220, 110, 60),
+    (130, 26, 30),
+]
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 RAW = ("npy", "png16")
 LONGEST = 960  # pixels of the picture's longer side in the montage
-LOWEST = 160  # of the legend
+LEGEND, LOWEST = 84, 160  # width and least height of the legend
 GAP = 8
 
 
-def colours(depth: Depth, near: float, far: float) -> Pixels:
+def colours(depth: Depth, near: float, far: float, stops: Stops = STOPS) -> Pixels:
     """(H, W) metres -> (H, W, 3), `near` and closer the first stop, `far` and beyond the last."""
-    place = np.clip((depth - near) / max(far - near, 1e-6), 0, 1) * (len(STOPS) - 1)
-    stops = np.asarray(STOPS, np.float32)
-    channels = [np.interp(place, np.arange(len(STOPS)), stops[:, c]) for c in range(3)]
+    place = np.clip((depth - near) / max(far - near, 1e-6), 0, 1) * (len(stops) - 1)
+    table = np.asarray(stops, np.float32)
+    channels = [np.interp(place, np.arange(len(stops)), table[:, c]) for c in range(3)]
     return np.stack(channels, -1).round().astype(np.uint8)
 
 
@@ -64,9 +76,9 @@ def point(x: int, y: int, height: int, width: int) -> tuple[int, int] | None:
 def _beside(left: list[Image.Image], depth: Depth, limit: tuple[float, float]) -> Pixels:
     size = fit(*depth.shape)
     coloured = Image.fromarray(colours(depth, *limit)).resize(size, Image.Resampling.BILINEAR)
-    legend = _legend(max(size[1], LOWEST), *limit)
-    tiles = [*left, coloured, legend]
-    canvas = Image.new("RGB", (sum(tile.width + GAP for tile in tiles) + GAP, legend.height + 2 * GAP), "white")
+    scale = legend(max(size[1], LOWEST), *limit)
+    tiles = [*left, coloured, scale]
+    canvas = Image.new("RGB", (sum(tile.width + GAP for tile in tiles) + GAP, scale.height + 2 * GAP), "white")
     at = GAP
     for tile in tiles:
         canvas.paste(tile, (at, (canvas.height - tile.height) // 2))
@@ -74,18 +86,20 @@ def _beside(left: list[Image.Image], depth: Depth, limit: tuple[float, float]) -
     return np.asarray(canvas)
 
 
-def _legend(height: int, near: float, far: float) -> Image.Image:
+def legend(height: int, near: float, far: float, stops: Stops = STOPS) -> Image.Image:
+    """A bar of the colours from `near` at the top to `far`, with marks in metres; signed where `near` is negative."""
     font = ImageFont.load_default(size=14)
-    legend = Image.new("RGB", (84, height), "white")
-    draw = ImageDraw.Draw(legend)
+    made = Image.new("RGB", (LEGEND, height), "white")
+    draw = ImageDraw.Draw(made)
     bar, margin = 18, 10
     ramp = np.linspace(near, far, height - 2 * margin, dtype=np.float32)[:, None].repeat(bar, 1)
-    legend.paste(Image.fromarray(colours(ramp, near, far)), (0, margin))
+    made.paste(Image.fromarray(colours(ramp, near, far, stops)), (0, margin))
     for value in _ticks(near, far, max(2, height // 40)):
         y = margin + (value - near) / (far - near) * (height - 2 * margin - 1)
         draw.line((bar, y, bar + 5, y), fill="black")
-        draw.text((bar + 9, y), f"{value:g} m", fill="black", font=font, anchor="lm")
-    return legend
+        words = f"{value:+g} m" if near < 0 and value else f"{value:g} m"
+        draw.text((bar + 9, y), words, fill="black", font=font, anchor="lm")
+    return made
 
 
 def _ticks(near: float, far: float, most: int) -> list[float]:

@@ -7,10 +7,12 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .errors import ZooError
 
 STAGES = 5
+SOURCES = 3  # frames, photos, rooms
 WARM_UP = 0.02
 FLOOR = 0.002
 
@@ -20,7 +22,8 @@ class Phase:
     """`samples` images of `side` x `side` in batches of `batch`, through the decoder's first `stages` stages.
 
     A step through fewer than all five stages ends in a head of its own, on a coarser map, and costs less. Every `whole`th
-    step goes through all five, so that the last stages keep up with the rest (0: none does).
+    step goes through all five, so that the last stages keep up with the rest (0: none does). `shares`, where there are
+    any, replace the recipe's.
     """
 
     side: int
@@ -28,6 +31,15 @@ class Phase:
     samples: int
     stages: int = STAGES
     whole: int = 0
+    shares: tuple[float, ...] = ()
+
+    def __repr__(self) -> str:
+        """What runs are told apart by: fields that came later appear only where they are used."""
+        shares = f", shares={self.shares}" if self.shares else ""
+        return (
+            f"Phase(side={self.side}, batch={self.batch}, samples={self.samples}, stages={self.stages}, "
+            f"whole={self.whole}{shares})"
+        )
 
 
 @dataclass(frozen=True)
@@ -49,15 +61,17 @@ class Recipe:
         """A recipe from a TOML file with these fields. Raises ZooError for anything else."""
         try:
             fields = tomllib.loads(path.read_text())
-            phases = tuple(Phase(**phase) for phase in fields.pop("phases"))
-            if "shares" in fields:
-                fields["shares"] = tuple(map(float, fields["shares"]))
+            phases = tuple(Phase(**_shared(phase)) for phase in fields.pop("phases"))
+            made = cls(phases, **_shared(fields))
             for phase in phases:
                 if phase.side % 32 or min(phase.side, phase.batch, phase.samples, phase.whole + 1) < 1:
                     raise ZooError(f"{path}: {phase}: side a multiple of 32, batch and samples positive")
                 if not 1 <= phase.stages <= STAGES:
                     raise ZooError(f"{path}: {phase}: stages from 1 to {STAGES}")
-            return cls(phases, **fields)
+            for shares in (made.shares, *(phase.shares for phase in phases if phase.shares)):
+                if len(shares) != SOURCES or min(shares) < 0:
+                    raise ZooError(f"{path}: shares {shares}: one each for frames, photos and rooms, 0 or more")
+            return made
         except OSError as error:
             raise ZooError(f"{path}: {error.strerror or error}") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
@@ -74,3 +88,8 @@ class Recipe:
                 warm = min(1.0, part / WARM_UP + 0.01)
                 yield phase, STAGES if whole else phase.stages, warm * (0.5 * (1 + math.cos(math.pi * part)) + FLOOR)
                 seen += phase.batch * phase.side**2
+
+
+def _shared(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a recipe or phase with its shares, where it has some, as numbers."""
+    return fields | ({"shares": tuple(map(float, fields["shares"]))} if "shares" in fields else {})

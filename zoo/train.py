@@ -71,7 +71,7 @@ class Run(Learner):
 def train(
     variant: Variant,
     recipe: Recipe,
-    stores: Sequence[Store],
+    stores: Sequence[Store | None],
     held_out: Sequence[Judged],
     out: Path,
     start: FastDepth | None = None,
@@ -84,17 +84,16 @@ def train(
     """
     keep_memory()
     rank, size = world()
+    dealt = {phase: shares(stores, phase.shares or recipe.shares, phase.batch // size) for phase in recipe.phases}
     run = Run(variant, recipe, start, out, device)
-    weights = recipe.shares[: len(stores)]
     schedule = list(recipe.steps())
     losses: deque[float] = deque(maxlen=200)
     scores: dict[str, float] = {}
     saved = time.monotonic()
     for phase, stages, rate in schedule[run.steps :]:
-        sources = shares(stores, weights, phase.batch // size)
         # chance hangs on the step and the process alone, so that a run which goes on sees what it would have seen
         rng = torch.Generator().manual_seed((recipe.seed << 40) + (run.steps << 12) + rank)
-        seen = batch(sources, phase.side, 2 ** (1 + STAGES - stages), recipe.jitter, rng, device)
+        seen = batch(dealt[phase], phase.side, 2 ** (1 + STAGES - stages), recipe.jitter, rng, device)
         losses.append(run.step(*seen, stages, rate))
         if rank:
             continue

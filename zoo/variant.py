@@ -12,6 +12,8 @@ from typing import Any
 from .errors import ZooError
 
 FOLDER = Path(__file__).parent / "variants"
+ENCODERS, DECODERS = ("mobilenet",), ("nnconv5", "nnconv5_dense")
+STAGES = 5  # of a decoder
 SKIPS = ("none", "add", "concat")
 STRIDES = (2, 1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)  # of MobileNet's layers (Howard et al. 2017, table 1)
 
@@ -59,6 +61,17 @@ class Variant:
     claims: tuple[Claim, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.encoder not in ENCODERS or self.decoder not in DECODERS:
+            raise ZooError(
+                f"variant {self.name}: encoder {self.encoder!r} with decoder {self.decoder!r} is not of the family; "
+                f"there are {', '.join(ENCODERS)} with {', '.join(DECODERS)}"
+            )
+        counts = len(self.encoder_widths), len(self.decoder_widths)
+        if counts != (len(STRIDES), STAGES) or min(*self.encoder_widths, *self.decoder_widths) < 1:
+            raise ZooError(
+                f"variant {self.name}: {len(STRIDES)} encoder widths and {STAGES} decoder widths, 1 or more each; "
+                f"found {self.encoder_widths} and {self.decoder_widths}"
+            )
         if self.skip not in SKIPS or (self.skip == "none") != (not self.skips):
             raise ZooError(f"variant {self.name}: skip {self.skip!r} with {len(self.skips)} skips; there are {SKIPS}")
         for layer, stage in self.skips if self.skip == "add" else ():
@@ -90,7 +103,7 @@ def _frozen(value: Any) -> Any:
 
 @cache
 def catalogue(*, study: bool = False) -> tuple[Variant, ...]:
-    """Every variant of the zoo, in order of name; or those without weights, for studies of the design."""
+    """Every variant of the zoo, in order of name; or those without weights: for studies of the design, or not trained yet."""
     folder = FOLDER / "study" if study else FOLDER
     return tuple(parse(tomllib.loads(path.read_text())) for path in sorted(folder.glob("*.toml")))
 

@@ -7,7 +7,7 @@ folder    rgb/<name>.jpg|png with depth/<name>.png, 16 bit, `scale` units to the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +19,7 @@ from PIL import Image
 
 from ..errors import ZooError
 from ..image import Depth, Pixels, read
+from .rooms import render
 
 PICTURES = (".jpg", ".jpeg", ".png")
 
@@ -42,6 +43,11 @@ def frames(path: Path, scale: float = 1000) -> list[Frame]:
     if not found:
         raise ZooError(f"{path}: no frames; expected rgb/ and depth/ in it, .h5 files below it, or a .mat file")
     return found
+
+
+def rooms(seeds: Iterable[int]) -> list[Frame]:
+    """Rendered rooms with exact depth, 480x640."""
+    return [Frame(f"room {seed}", partial(render, seed)) for seed in seeds]
 
 
 def _pairs(folder: Path, scale: float) -> list[Frame]:

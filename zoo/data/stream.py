@@ -7,6 +7,7 @@ the augmentation, and by side / 224 where the whole runs at another side than th
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..errors import ZooError
 from .store import VIEW, Store
 
 SCALES = (1.0, 1.5)  # as published
@@ -36,10 +38,14 @@ def batch(
     return _jitter(images, jitter, rng), depths
 
 
-def shares(stores: Sequence[Store], weights: Sequence[float], size: int) -> list[tuple[Store, int]]:
-    """A batch's size dealt out by weight, the rest to the last."""
-    counts = [round(size * weight / sum(weights)) for weight in weights[:-1]]
-    return list(zip(stores, [*counts, size - sum(counts)], strict=True))
+def shares(stores: Sequence[Store | None], weights: Sequence[float], size: int) -> list[tuple[Store, int]]:
+    """A batch's size dealt out by weight to the stores there are. Raises ZooError if none of them has any."""
+    given = [(store, weight) for store, weight in zip(stores, weights, strict=False) if store]
+    ends = list(itertools.accumulate(weight for _, weight in given))
+    if not ends[-1]:
+        raise ZooError(f"shares {tuple(weights)}: no batch can be made, none of these sources is given")
+    marks = [0, *(round(size * end / ends[-1]) for end in ends)]
+    return [(store, marks[i + 1] - marks[i]) for i, (store, _) in enumerate(given)]
 
 
 def _sample(

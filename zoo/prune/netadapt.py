@@ -79,7 +79,7 @@ def netadapt(
     network: FastDepth,
     search: Search,
     cost: Cost,
-    stores: Sequence[Store],
+    stores: Sequence[Store | None],
     frames: Sequence[Judged],
     folder: Path,
     *,
@@ -123,7 +123,12 @@ def netadapt(
 
 
 def _short(
-    network: FastDepth, offer: Proposal, search: Search, number: int, stores: Sequence[Store], frames: Sequence[Judged]
+    network: FastDepth,
+    offer: Proposal,
+    search: Search,
+    number: int,
+    stores: Sequence[Store | None],
+    frames: Sequence[Judged],
 ) -> tuple[FastDepth, float]:
     """(the network cut as proposed and trained for a moment, its delta1). All proposals of one iteration see the same
     batches."""
@@ -133,7 +138,7 @@ def _short(
     learner = Learner(offer.variant, recipe, smaller, torch.Generator().manual_seed(seed))
     rng = torch.Generator().manual_seed(seed)
     for phase, stages, rate in recipe.steps():
-        sources = shares(stores, recipe.shares[: len(stores)], phase.batch)
+        sources = shares(stores, phase.shares or recipe.shares, phase.batch)
         learner.step(*batch(sources, phase.side, 2, recipe.jitter, rng), stages, rate)
     trained = learner.average.network
     delta1 = evaluate(trained, frames)[0]["delta1"]

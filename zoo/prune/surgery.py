@@ -38,7 +38,14 @@ def importance(network: FastDepth) -> dict[str, Tensor]:
 
 
 def strongest(network: FastDepth, smaller: Variant) -> dict[str, Tensor]:
-    """The filters of highest importance, as many per block as `smaller` has. Raises ZooError if it has more somewhere."""
+    """The filters of highest importance, as many per block as `smaller` has. Raises ZooError if it has more somewhere, or is
+    another network but for its widths."""
+    for field in ("encoder", "decoder", "skip", "skips"):
+        ours, theirs = getattr(network.variant, field), getattr(smaller, field)
+        if ours != theirs:
+            raise ZooError(
+                f"{smaller.name} differs from {network.variant.name} in more than widths: {field} {theirs} for {ours}"
+            )
     wanted, scores = blocks(smaller), importance(network)
     for block, width in blocks(network.variant).items():
         if wanted.get(block, 0) > width:
