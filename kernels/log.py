@@ -8,17 +8,19 @@ import math
 import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from itertools import takewhile
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from .device import Device
 from .errors import KernelError
-from .schedule.knobs import VERSION, check
+from .schedule.knobs import VERSION, check, shared
 from .workload import Workload
 
 FOLDER = Path(__file__).parent / "logs"
 SOURCES = ("measured", "imported", "predicted", "emulated")  # an emulator's seconds are never taken for speed
+EQUAL = 1.02  # times within this factor are equal: measurements scatter as much
 FOREIGN = 0  # version of schedules that are not ours: such records say how long a convolution takes, not how to do it
 
 
@@ -97,14 +99,18 @@ def append(path: Path, records: Iterable[Record]) -> None:
 
 
 def best(records: Iterable[Record], device: Device) -> dict[Workload, Record]:
-    """The fastest record of every workload that this device and these schedules can use."""
-    found: dict[Workload, Record] = {}
+    """The fastest record of every workload that this device and these schedules can use; of those as good as equal, the
+    first whose work can be shared out among threads best."""
+    groups: dict[Workload, list[Record]] = {}
     for record in records:
-        if record.device != device.name or record.schedule != VERSION or not _timed(record):
-            continue
-        kept = found.get(record.workload)
-        if (kept is None or record.time < kept.time) and _legal(record, device):
-            found[record.workload] = record
+        if record.device == device.name and record.schedule == VERSION and _timed(record):
+            groups.setdefault(record.workload, []).append(record)
+    found: dict[Workload, Record] = {}
+    for workload, group in groups.items():
+        usable = (record for record in sorted(group, key=lambda record: record.time) if _legal(record, device))
+        if fastest := next(usable, None):
+            equal = takewhile(lambda record: record.time <= EQUAL * fastest.time, usable)
+            found[workload] = max((fastest, *equal), key=lambda record: shared(workload, device, record.knobs))
     return found
 
 

@@ -65,16 +65,21 @@ def default(w: Workload, device: Device) -> dict[str, int]:
     """A setting that works well untuned: enough tasks to share out, then the tile that keeps the arithmetic units busiest."""
     if device.gpu:
         return gpu_knobs.default(w, device)
-    height, _ = w.conv_sides
-    count = -(-w.cout // device.lanes)
 
     def merit(k: dict[str, int]) -> tuple[float, ...]:
         if w.kind == "head":
             return (min(k["cols"], device.lanes),)
-        tasks = (height // k["strip"]) * (1 if w.kind in ("stem", "conv") else count // k["blocks"])
-        return (min(tasks, TASKS), -_idleness(w, device, k), -abs(k["unroll"] - 4), k["strip"])
+        return (shared(w, device, k), -_idleness(w, device, k), -abs(k["unroll"] - 4), k["strip"])
 
     return max(space(w, device), key=merit)
+
+
+def shared(w: Workload, device: Device, knobs: Knobs) -> int:
+    """Tasks that a kernel can be shared out in, as far as more of them help."""
+    if device.gpu or w.kind == "head":
+        return TASKS
+    blocks = 1 if w.kind in ("stem", "conv") else -(-w.cout // device.lanes) // knobs["blocks"]
+    return min(TASKS, w.conv_sides[0] // knobs["strip"] * blocks)
 
 
 def _idleness(w: Workload, device: Device, k: dict[str, int]) -> float:
