@@ -62,8 +62,10 @@ def lower(plan: Plan, device: Device, records: Mapping[Workload, Record]) -> Pro
     for name, join in plan.joins.items():
         offset = offsets[name]
         for part in join:
-            if plan.shapes()[part][0] % lanes and part != join[-1]:
-                raise KernelError(f"{part}: its channels, not a multiple of {lanes}, cannot stand before others")
+            if part != join[-1] and (channels := plan.shapes()[part][0]) % lanes:
+                raise KernelError(
+                    f"{part}: {channels} channels, after which more are concatenated; use a multiple of {lanes}"
+                )
             offsets[part] = offset
             offset += sizes[part]
 

@@ -12,15 +12,19 @@ import pytest
 import torch
 
 from conftest import ROOT, seeded
+from zoo.blocks import Layer, double
 from zoo.kernels.build import build
 from zoo.kernels.device import Device, device, host, records
 from zoo.kernels.errors import KernelError
 from zoo.kernels.export import trace
+from zoo.kernels.lower import lower
 from zoo.kernels.reference import interpret
 from zoo.kernels.rewrite import rewrite
 from zoo.kernels.runtime.fastdepth import ArtifactError, FastDepth
 from zoo.kernels.verify import verify
+from zoo.network import initialise
 from zoo.predict import runner
+from zoo.resnet import Residual, basic
 
 TOLERANCE = 1e-4  # metres
 
@@ -44,6 +48,49 @@ def test_other_networks_and_sizes(name, sides, tmp_path):
     for threads in (1, 2):
         with FastDepth(tmp_path / "a", threads) as compiled:
             assert np.abs(compiled(image) - eager(network, image)).max() <= TOLERANCE
+
+
+class Study(torch.nn.Module):
+    """What the study's networks have that FastDepth has not, a layer of each: a 7x7 stem, a pool, a residual block that
+    strides, a concatenated skip read by a depthwise layer, and one read by a dense layer."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.stem, self.pool = Layer(3, 16, 7, torch.nn.ReLU(), stride=2), torch.nn.MaxPool2d(3, 2, 1)
+        self.block = Residual(basic, 16, width, 2)
+        self.project = torch.nn.Conv2d(width, width, 1)
+        self.depthwise = Layer(16 + width, 16 + width, 5, torch.nn.ReLU(), groups=16 + width)
+        self.dense = Layer(32 + width, 16, 3, torch.nn.ReLU())
+        self.head = Layer(16, 1, 1, torch.nn.ReLU())
+
+    def forward(self, image):
+        wide = self.stem(image)
+        small = self.pool(wide)
+        x = self.depthwise(torch.cat([double(self.project(self.block(small))), small], 1))
+        return self.head(double(self.dense(torch.cat([double(x), wide], 1))))
+
+
+def test_residual_blocks_pools_and_concatenated_skips(tmp_path):
+    network, image = Study(32).eval(), np.random.default_rng(5).random((3, 24, 40), np.float32)
+    initialise(network, torch.Generator().manual_seed(0))
+    build(trace(network, 24, 40), host(), tmp_path / "a", {"name": "x", "status": "random"})
+    for threads in (1, 2):
+        with FastDepth(tmp_path / "a", threads) as compiled:
+            assert np.abs(compiled(image) - eager(network, image)).max() <= TOLERANCE
+
+
+def test_channels_that_do_not_fill_their_vectors_cannot_stand_before_others():
+    plan = rewrite(trace(Study(9).eval(), 24, 40))
+    with pytest.raises(
+        KernelError, match=r"project: 9 channels, after which more are concatenated; use a multiple of"
+    ):
+        lower(plan, host(), {})
+
+
+def test_a_graphics_processor_has_no_pool_yet():
+    plan = rewrite(trace(Study(32).eval(), 24, 40))
+    with pytest.raises(KernelError, match=r"pool3s2-f32-c16-12x20 on tx2: there is no kernel for pooling"):
+        lower(plan, device("tx2"), {})
 
 
 @pytest.mark.parametrize("name", [r.name for r in records() if r.runs_here and r != host()])

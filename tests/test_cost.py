@@ -36,6 +36,13 @@ def members(draw):
     return resized(base, widths)
 
 
+@pytest.mark.parametrize("name", ["resnet18_nnconv5", "mobilenet_upconv"])
+def test_what_pruning_does_not_know_is_refused(name):
+    for function in (macs, params, groups):
+        with pytest.raises(ZooError, match=f"{name}: .* cannot be pruned; only mobilenet with nnconv5"):
+            function(variant(name))
+
+
 @settings(max_examples=10, deadline=None)
 @given(members())
 def test_macs_and_weights_are_those_of_the_network(member):

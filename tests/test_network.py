@@ -1,11 +1,16 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from zoo.blocks import double
 from zoo.errors import ZooError
 from zoo.network import FastDepth, count
+from zoo.resnet import Residual, basic
+from zoo.upsampling import Transposed, bilinear, unpool
 from zoo.variant import catalogue, variant
 
 SIDES = [112, 112, 56, 56, 28, 28, 14, 14, 14, 14, 14, 14, 7, 7]
@@ -45,6 +50,84 @@ def test_a_concatenated_skip_stands_beside_what_it_joins():
         assert torch.equal(
             stages[f"decoder.{stage}"][:, -stages[f"encoder.{layer}"].shape[1] :], stages[f"encoder.{layer}"]
         )
+
+
+MOBILENET, HEAD = 567_716_352, 32 * 224**2  # multiply-accumulates of the encoder, and of the head
+# (multiply-accumulates, weights) that torchvision states for its classifiers, less those of the last, dense layer
+RESNETS = {"resnet18": (1_814_073_344, 11_689_512 - 4_800 * 2), "resnet50": (4_089_184_256, 25_557_032 - 26_560 * 2)}
+
+
+def stages(per_pair, *, square=0, doubled=False):
+    """Work and weights of a study's decoder, stage by stage: `per_pair` weights for each pair of channels, `square` more
+    for each pair among the results', at 7x7 and on, or after the doubling."""
+    macs = weights = 0
+    for j, (cin, cout) in enumerate([(1024, 512), (512, 256), (256, 128), (128, 64), (64, 32)]):
+        own = per_pair * cin * cout + square * cout**2
+        macs, weights = macs + own * (7 * 2 ** (j + doubled)) ** 2, weights + own
+    return macs, weights
+
+
+@pytest.mark.parametrize(
+    ("name", "decoder"),
+    [
+        ("mobilenet_nnconv3_dense", stages(9)),
+        ("mobilenet_blconv5_dense", stages(25)),
+        ("mobilenet_deconv5_dense", stages(25)),
+        ("mobilenet_upconv", stages(25, doubled=True)),
+        ("mobilenet_upproj", stages(50, square=9, doubled=True)),
+    ],
+)
+def test_work_and_weights_of_the_study_s_decoders_are_counted_by_hand(name, decoder):
+    macs, weights = count(FastDepth(variant(name)).eval(), 224, 224)
+    assert macs == MOBILENET + decoder[0] + HEAD
+    assert weights == 3_185_088 + decoder[1] + 32
+
+
+@pytest.mark.parametrize("name", RESNETS)
+def test_residual_encoders_are_those_of_the_literature(name):
+    macs, weights = count(FastDepth(variant(f"{name}_nnconv5")).eval(), 224, 224)
+    plain = count(FastDepth(variant("fastdepth_noskip")).eval(), 224, 224)
+    last, (known_macs, known_weights) = (512 if name == "resnet18" else 2048), RESNETS[name]
+    assert macs - (plain[0] - MOBILENET) == known_macs - last * 1000 + last * 1024 * 7**2
+    assert weights - (plain[1] - 3_185_088) == known_weights - last * 1000 - 1000 + last * 1024
+
+
+@pytest.mark.parametrize("v", catalogue(study=True), ids=lambda v: v.name)
+def test_networks_of_the_study_double_five_times(v):
+    with torch.inference_mode():
+        stages = FastDepth(v).eval().stages(torch.zeros(1, 3, 32, 64))
+    assert [x.shape[1] for name, x in stages.items() if name.startswith("encoder")] == list(v.encoder_widths)
+    assert [tuple(stages[f"decoder.{j}"].shape[2:]) for j in range(1, 6)] == [(2**j, 2 * 2**j) for j in range(1, 6)]
+    assert stages["head"].shape == (1, 1, 32, 64)
+
+
+def test_a_residual_encoder_with_other_blocks_is_refused():
+    v = variant("resnet18_nnconv5")
+    with pytest.raises(ZooError, match="8 blocks has 11 widths, not 10"):
+        FastDepth(replace(v, encoder_widths=v.encoder_widths[1:]))
+
+
+def test_a_residual_block_adds_what_it_was_given():
+    block = Residual(basic, 4, 4, 1).eval()
+    nn.init.zeros_(block.body[1].norm.weight)
+    x = torch.randn(1, 4, 5, 5)
+    assert torch.equal(block(x), x.relu())
+
+
+def test_a_transposed_convolution_is_one_after_unpooling_with_its_filters_turned():
+    layer = Transposed(3, 4, 5).eval()
+    turned = layer.conv.weight.transpose(0, 1).flip(2, 3)
+    x = torch.randn(1, 3, 4, 6)
+    expected = nn.functional.conv2d(unpool(x), turned, padding=2)
+    assert torch.allclose(layer.conv(x), expected, atol=1e-5)
+
+
+def test_unpooling_puts_every_pixel_among_zeros():
+    assert unpool(torch.tensor([[[[1.0, 2.0]]]]))[0, 0].tolist() == [[1, 0, 2, 0], [0, 0, 0, 0]]
+
+
+def test_bilinear_doubling_mixes_neighbours():
+    assert bilinear(torch.tensor([[[[0.0, 4.0]]]]))[0, 0].tolist() == [[0, 1, 3, 4]] * 2
 
 
 @settings(max_examples=8, deadline=None)

@@ -1,5 +1,7 @@
 """Rewrites are theorems: whatever the plan, where the condition holds the depth stays, and where it fails so does the plan."""
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -153,6 +155,9 @@ def test_it_runs_after_a_join_that_others_read_too_or_that_it_does_not_read_alon
     assert depthwise_before_join(again) == again
     dense = Plan((*plan.steps[:2], Step("d", plan.steps[3].workload, "a+s")), plan.parameters, joins=plan.joins)
     assert depthwise_before_join(dense) == dense
+    again = Plan((*plan.steps[:3], Step("d", plan.steps[3].workload, "c+s")), plan.parameters, joins=plan.joins)
+    nested = replace(again, joins={**plan.joins, "c+s": ("c", "s")})
+    assert depthwise_before_join(nested) == nested
 
 
 @settings(deadline=None)

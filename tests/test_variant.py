@@ -88,4 +88,6 @@ def test_networks_for_studies_are_there_and_out_of_the_way(zoo):
     assert "fastdepth_concat" in names
     assert not names & {v.name for v in catalogue()}
     assert "fastdepth_concat" not in zoo("list")[1]
-    assert "fastdepth_concat" in zoo("list", "--all")[1]
+    shown = zoo("list", "--all", COLUMNS="80")[1]
+    for v in catalogue(study=True):  # each on one line of its own
+        assert any(line.split()[:1] == [v.name] and line.rstrip().endswith(v.summary) for line in shown.splitlines())

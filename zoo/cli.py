@@ -38,17 +38,23 @@ def list_(
     all_: Annotated[bool, typer.Option("--all", help="Those without weights too.")] = False, json: Json = False
 ) -> None:
     """Show the variants of the zoo."""
-    shown = (*catalogue(), *(catalogue(study=True) if all_ else ()))
+    study = catalogue(study=True) if all_ else ()
     if json:
-        console.show_json([asdict(v) for v in shown])
+        console.show_json([asdict(v) for v in (*catalogue(), *study)])
         return
     table = console.table("variant", "weights", "size ", "licence", "what it is")
-    for v in shown:
+    for v in catalogue():
         status, size, licence = (
             (v.weights.status, f"{v.weights.size / 1e6:.1f} MB", v.weights.licence) if v.weights else ("none", "", "")
         )
         table.add_row(v.name, status, size, licence, v.summary)
     console.out.print(table)
+    if study:
+        console.out.print()
+        table = console.table("study, no weights", "what it is")
+        for v in study:
+            table.add_row(v.name, v.summary)
+        console.out.print(table)
 
 
 @app.command(epilog=examples("zoo info fastdepth_pruned", "zoo info fastdepth --json"))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from torch import Tensor, nn
 
 from .blocks import Layer, Separable
+from .resnet import ResNet, basic, bottleneck
 from .variant import STRIDES
 
 
@@ -33,4 +35,8 @@ class MobileNet(nn.Sequential):
         return outputs
 
 
-ENCODERS = {"mobilenet": MobileNet}
+ENCODERS: dict[str, Callable[[Sequence[int]], nn.Sequential]] = {
+    "mobilenet": MobileNet,
+    "resnet18": partial(ResNet, body=basic, groups=(2, 2, 2, 2)),
+    "resnet50": partial(ResNet, body=bottleneck, groups=(3, 4, 6, 3)),
+}

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .blocks import Layer
-from .decoders import DECODERS
+from .decoders import DECODERS, Decoder
 from .encoders import ENCODERS
 from .errors import ZooError
 from .variant import Variant
@@ -24,7 +24,8 @@ class FastDepth(nn.Module):
         super().__init__()
         self.variant = variant
         self.encoder = ENCODERS[variant.encoder](variant.encoder_widths)
-        self.decoder = DECODERS[variant.decoder](
+        self.decoder = Decoder(
+            DECODERS[variant.decoder],
             variant.encoder_widths,
             variant.decoder_widths,
             {stage: layer for layer, stage in variant.skips},
@@ -37,7 +38,7 @@ class FastDepth(nn.Module):
         return self.stages(image)["head"]
 
     def stages(self, image: Tensor) -> dict[str, Tensor]:
-        """Every stage's output by name: encoder.0 … encoder.13, decoder.1 … decoder.5 (doubled, skip added), head."""
+        """Every stage's output by name: encoder.0, …, decoder.1 … decoder.5 (doubled, skip added), head."""
         if image.ndim != 4 or image.shape[1] != 3 or image.shape[2] % STRIDE or image.shape[3] % STRIDE:
             raise ZooError(
                 f"the network takes (N, 3, H, W) with H and W multiples of {STRIDE}, not {tuple(image.shape)}"
@@ -54,7 +55,7 @@ class FastDepth(nn.Module):
 def initialise(network: nn.Module, generator: torch.Generator | None = None, *, depth: float = 2.5) -> None:
     """He initialisation for training from scratch; the head starts at a room's typical depth (metres)."""
     for module in network.modules():
-        if isinstance(module, nn.Conv2d):
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu", generator=generator)
         elif isinstance(module, nn.BatchNorm2d):
             module.reset_parameters()
@@ -63,14 +64,18 @@ def initialise(network: nn.Module, generator: torch.Generator | None = None, *, 
 
 
 def count(network: FastDepth, height: int, width: int) -> tuple[int, int]:
-    """(multiply-accumulates of the convolutions for one image of that size, convolution weights)."""
+    """(multiply-accumulates of the convolutions for one image of that size, convolution weights).
+
+    A transposed convolution uses every weight at every pixel of its input, any other at every pixel of its result.
+    """
     macs = 0
 
-    def record(conv: nn.Conv2d, _: object, output: Tensor) -> None:
+    def record(conv: nn.Conv2d | nn.ConvTranspose2d, given: tuple[Tensor], output: Tensor) -> None:
         nonlocal macs
-        macs += conv.weight[0].numel() * output[0].numel()
+        grid = given[0] if isinstance(conv, nn.ConvTranspose2d) else output
+        macs += conv.weight.numel() * grid.shape[2] * grid.shape[3]
 
-    convs = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
+    convs = [module for module in network.modules() if isinstance(module, nn.Conv2d | nn.ConvTranspose2d)]
     hooks = [conv.register_forward_hook(record) for conv in convs]
     with torch.no_grad():
         parameter = next(network.parameters())

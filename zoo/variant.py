@@ -51,8 +51,10 @@ class Variant:
     summary: str
     encoder: str
     decoder: str
-    encoder_widths: tuple[int, ...]  # layer 0, then the pointwise outputs of layers 1..13
-    decoder_widths: tuple[int, ...]  # the pointwise outputs of stages 1..5; the head gives 1
+    encoder_widths: tuple[
+        int, ...
+    ]  # of its layers in order: MobileNet's stem and 13 pointwise outputs, or see resnet.py
+    decoder_widths: tuple[int, ...]  # of stages 1..5; the head gives 1
     skip: str  # one of SKIPS
     skips: tuple[tuple[int, int], ...]  # (encoder layer, decoder stage it joins after the doubling)
     input: tuple[int, int]  # height, width

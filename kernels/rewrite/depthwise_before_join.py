@@ -1,5 +1,6 @@
 """A depthwise layer over tensors joined along the channels may run over each of them before they are joined."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import accumulate, pairwise
 
@@ -9,14 +10,15 @@ from ..plan import Plan, Step
 def depthwise_before_join(plan: Plan) -> Plan:
     """D([x, y]) = [D_x(x), D_y(y)] for D depthwise, D_x and D_y its filters for the channels of x and of y.
 
-    Condition: the join is read by D alone, which has no prologue and no skip. A channel of D's result depends on that
+    Condition: the join is read by D alone, which has no prologue and no skip, and whose result is not itself part of a
+    join. A channel of D's result depends on that
     channel of its input alone, so the results are equal. What stands joined afterwards is D's result, and every part has
     a reader of its own, which may for instance double it on reading.
     """
     steps, joins, parameters = list(plan.steps), dict(plan.joins), dict(plan.parameters)
     for name, join in plan.joins.items():
         readers = plan.readers(name)
-        if len(readers) != 1 or not _splits(readers[0], name):
+        if len(readers) != 1 or not _splits(readers[0], name) or _joined(readers[0], joins):
             continue
         step, at = readers[0], steps.index(readers[0])
         ends = [0, *accumulate(plan.shapes()[part][0] for part in join)]
@@ -30,6 +32,10 @@ def depthwise_before_join(plan: Plan) -> Plan:
         del joins[name]
         joins[step.result] = tuple(piece.result for piece in made)
     return replace(plan, steps=tuple(steps), joins=joins, parameters=parameters)
+
+
+def _joined(step: Step, joins: Mapping[str, tuple[str, ...]]) -> bool:
+    return any(step.result in join for join in joins.values())
 
 
 def _splits(step: Step, join: str) -> bool:

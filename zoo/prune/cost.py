@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import ZooError
 from ..variant import STRIDES, Variant
+from .widths import prunable
 
 Cost = Callable[[Variant], float]
 LENGTHS, NOISES, SPREADS = (0.5, 1.0, 2.0, 4.0), (0.02, 0.05, 0.1), (0.1, 0.3, 1.0)
@@ -41,8 +42,9 @@ class Layer(NamedTuple):
 
 
 def layers(variant: Variant) -> tuple[Layer, ...]:
-    """The convolutions of a variant in order; the head after the last doubling, as published."""
-    height, width = variant.input
+    """The convolutions of a variant in order; the head after the last doubling, as published. Raises ZooError unless it is
+    prunable."""
+    height, width = prunable(variant).input
     first, *rest = variant.encoder_widths
     found = [Layer("stem", 3, STRIDES[0], 3, first, height, width)]
     height, width, cin = height // 2, width // 2, first

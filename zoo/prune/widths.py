@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from ..errors import ZooError
 from ..variant import Variant
+
+DECODERS = ("nnconv5", "nnconv5_dense")
+
+
+def prunable(variant: Variant) -> Variant:
+    """The variant. Raises ZooError if its blocks are not those that pruning knows how to narrow."""
+    if variant.encoder != "mobilenet" or variant.decoder not in DECODERS:
+        raise ZooError(
+            f"{variant.name}: {variant.encoder} with {variant.decoder} cannot be pruned; "
+            f"only mobilenet with {' or '.join(DECODERS)} can"
+        )
+    return variant
 
 
 def blocks(variant: Variant) -> dict[str, int]:
@@ -13,7 +26,7 @@ def blocks(variant: Variant) -> dict[str, int]:
 
     A depthwise layer has as many filters as the block before it; the head has one.
     """
-    encoder = {f"encoder.{i}": width for i, width in enumerate(variant.encoder_widths)}
+    encoder = {f"encoder.{i}": width for i, width in enumerate(prunable(variant).encoder_widths)}
     return encoder | {f"decoder.{j}": width for j, width in enumerate(variant.decoder_widths, start=1)}
 
 
