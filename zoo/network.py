@@ -22,6 +22,9 @@ class FastDepth(nn.Module):
 
     def __init__(self, variant: Variant) -> None:
         super().__init__()
+        if variant.encoder not in ENCODERS or variant.decoder not in DECODERS:
+            known = f"there are {', '.join(ENCODERS)} and {', '.join(DECODERS)}"
+            raise ZooError(f"variant {variant.name}: encoder {variant.encoder!r}, decoder {variant.decoder!r}; {known}")
         self.variant = variant
         self.encoder = ENCODERS[variant.encoder](variant.encoder_widths)
         self.decoder = DECODERS[variant.decoder](

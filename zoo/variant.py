@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ from .errors import ZooError
 
 FOLDER = Path(__file__).parent / "variants"
 SKIPS = ("none", "add", "concat")
+STAGES = 5  # of the decoder
+WIDEST = 2048  # filters of one layer
+LARGEST_SIDE = 4096  # of an input
 STRIDES = (2, 1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)  # of MobileNet's layers (Howard et al. 2017, table 1)
 
 
@@ -59,6 +63,8 @@ class Variant:
     claims: tuple[Claim, ...] = ()
 
     def __post_init__(self) -> None:
+        if complaint := self._malformed():
+            raise ZooError(f"variant {str(self.name)[:40]!r}: {complaint}")
         if self.skip not in SKIPS or (self.skip == "none") != (not self.skips):
             raise ZooError(f"variant {self.name}: skip {self.skip!r} with {len(self.skips)} skips; there are {SKIPS}")
         for layer, stage in self.skips if self.skip == "add" else ():
@@ -67,6 +73,33 @@ class Variant:
                     f"variant {self.name}: encoder layer {layer} has width {self.encoder_widths[layer]}, "
                     f"decoder stage {stage} has {self.decoder_widths[stage - 1]}; an additive skip needs equal widths"
                 )
+
+    def _malformed(self) -> str | None:
+        """What is wrong with the record itself: it may come from anywhere, and its name becomes part of paths."""
+        words = (self.name, self.summary, self.encoder, self.decoder, self.skip, self.widths_from)
+        if not all(isinstance(word, str) for word in words) or not re.fullmatch(r"\w[\w.-]{0,99}", self.name):
+            return (
+                "name, summary, encoder, decoder, skip and widths_from are texts, the name of letters, digits and -._"
+            )
+        if not (_whole(self.encoder_widths, len(STRIDES), WIDEST) and _whole(self.decoder_widths, STAGES, WIDEST)):
+            return f"{len(STRIDES)} encoder_widths and {STAGES} decoder_widths, whole numbers from 1 to {WIDEST}"
+        if not _whole(self.input, 2, LARGEST_SIDE) or any(side % 32 for side in self.input):
+            return f"input is a height and a width, multiples of 32 up to {LARGEST_SIDE}"
+        if not isinstance(self.skips, tuple) or not all(
+            _whole(skip, 2, WIDEST, least=0) and skip[0] < len(STRIDES) and 1 <= skip[1] <= STAGES
+            for skip in self.skips
+        ):
+            return f"skips are pairs: encoder layer 0 to {len(STRIDES) - 1}, decoder stage 1 to {STAGES}"
+        return None
+
+
+def _whole(values: Any, count: int, most: int, least: int = 1) -> bool:
+    """Whether these are so many whole numbers within limits."""
+    return (
+        isinstance(values, tuple)
+        and len(values) == count
+        and all(type(value) is int and least <= value <= most for value in values)
+    )
 
 
 def parse(record: Mapping[str, Any]) -> Variant:
