@@ -86,7 +86,7 @@ def tune(
     path = log or path_of(target)
     records, remarks = read(path)
     for remark in remarks:
-        console.say(f"[yellow]skipped[/yellow] {remark}")
+        console.warn("skipped", remark)
     ours = [r for r in records if r.device == target.name and r.schedule == VERSION]
     with (
         Board(target, runner) if runner else Worker(target) as worker,
@@ -216,7 +216,7 @@ def _read(log: str) -> tuple[Device, list[Record], list[str]]:
 def _open(log: str) -> tuple[Device, list[Record]]:
     device, records, remarks = _read(log)
     for remark in remarks:
-        console.say(f"[yellow]skipped[/yellow] {remark}")
+        console.warn("skipped", remark)
     return device, records
 
 
