@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 PHOTO ?= examples/room.jpg
 BIN := $(VENV)/bin
+TOGETHER := -n 2 --dist loadfile # two test files at a time
 
 .PHONY: demo test check boards clean
 
@@ -10,13 +11,13 @@ demo: $(VENV)/ready
 	$(BIN)/python examples/demo.py $(PHOTO)
 
 test: $(VENV)/ready
-	$(BIN)/pytest
+	$(BIN)/pytest $(TOGETHER)
 
 check: $(VENV)/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy zoo kernels
-	$(BIN)/pytest
+	$(BIN)/pytest $(TOGETHER)
 
 boards: $(VENV)/ready
 	$(BIN)/python benchmarks/boards.py

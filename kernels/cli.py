@@ -86,7 +86,7 @@ def devices(
         return
     table = console.table("device", "here", "kernels for", "what it is")
     for record in records():
-        name = f"{record.name} [bold](host)[/bold]" if record == here else record.name
+        name = f"{record.name} (host)" if record == here else record.name
         vectors = f"{record.registers} vectors of {record.lanes}"
         made_for = f"GPUs from {record.gpu.arch} on" if record.gpu else vectors
         table.add_row(name, "yes" if record.runs_here else "no", made_for, record.summary)

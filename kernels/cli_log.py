@@ -132,7 +132,7 @@ def _device(path: Path, records: list[Record]) -> Device:
 
 def _remark(remarks: list[str]) -> None:
     for remark in remarks:
-        console.say(f"[yellow]skipped[/yellow] {remark}")
+        console.warn("skipped", remark)
 
 
 def _print(records: list[Record], json: bool) -> None:

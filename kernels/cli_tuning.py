@@ -96,12 +96,12 @@ def tune(
     path = log or path_of(made_for)
     records, remarks = read(path)
     for remark in remarks:
-        console.say(f"[yellow]skipped[/yellow] {remark}")
+        console.warn("skipped", remark)
     ours = [r for r in records if r.device == made_for.name and r.schedule == VERSION]
     with ExitStack() as open_, console.progress(f"tuning for {made_for.name}") as tick:
         boards = Boards(
             [open_.enter_context(board) for board in reached],
-            lambda gone: console.say(f"[yellow]gone[/yellow] {gone}"),
+            lambda gone: console.warn("gone", gone),
         )
         keep = partial(append, path)
         run(plan.workloads, made_for, trials, ours, boards.measure, keep, tick, seed=seed, spread=boards.spread)

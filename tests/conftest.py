@@ -1,7 +1,8 @@
 """What tests share: real data where it is at hand, seeded networks, one compiled artifact."""
 
+import fcntl
 import os
-import subprocess
+import shutil
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from commands import Commands
 from zoo.data.rooms import render
 from zoo.kernels.build import build
 from zoo.kernels.device import host
@@ -24,6 +26,18 @@ DATA = ROOT.parent / "shared" / "data"
 
 def pytest_addoption(parser):
     parser.addoption("--update-golden", action="store_true", help="write the golden files instead of comparing")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What came of every case that a test recorded, in a line each."""
+    reports = [r for kind in terminalreporter.stats.values() for r in kind if getattr(r, "when", "") == "teardown"]
+    told = sorted((p["case"], p["outcome"]) for p in (dict(r.user_properties) for r in reports) if "outcome" in p)
+    if told:
+        terminalreporter.section("cases")
+        wide = max(len(case) for case, _ in told)
+        width = max(shutil.get_terminal_size().columns, wide + 60)
+        for case, outcome in told:
+            terminalreporter.line(f"{case:{wide}}  {outcome}"[:width])
 
 
 @pytest.fixture(scope="session")
@@ -82,25 +96,30 @@ def photo():
 
 @pytest.fixture(scope="session")
 def artifact(pruned, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("artifact") / "host"
-    build(trace(pruned, 224, 224), host(), folder, {"name": "fastdepth_pruned", "status": "preview"})
+    """The network compiled for this machine: once, for all processes that pytest-xdist has started."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder = base / "artifact" / "host"
+    with (base / "artifact.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            build(trace(pruned, 224, 224), host(), folder, {"name": "fastdepth_pruned", "status": "preview"})
     return folder
 
 
+@pytest.fixture(scope="session")
+def commands():
+    parent = Commands()
+    yield parent
+    parent.close()
+
+
 @pytest.fixture
-def zoo(tmp_path):
+def zoo(commands, tmp_path):
     """Run the command `zoo` as a user would: (exit code, stdout, stderr)."""
 
     def run(*words, cwd=tmp_path, **environment):
-        done = subprocess.run(
-            [sys.executable, "-m", "zoo", *map(str, words)],
-            capture_output=True,
-            text=True,
-            cwd=cwd,
-            env=os.environ | {"COLUMNS": "100"} | environment,
-            check=False,
-        )
-        return done.returncode, done.stdout, done.stderr
+        return commands.run(words, cwd, os.environ | {"COLUMNS": "100"} | environment)
 
     return run
 

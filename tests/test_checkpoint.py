@@ -1,11 +1,16 @@
+import dataclasses
 import json
+import tempfile
+from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 import zoo as package
-from zoo import checkpoint, hub
+from zoo import checkpoint, hub, runtimes
 from zoo.errors import ZooError
 from zoo.network import FastDepth
 from zoo.variant import catalogue, variant
@@ -59,6 +64,38 @@ def test_a_broken_config_is_named(folder, content):
     (folder / "config.json").write_text(content)
     with pytest.raises(ZooError, match=r"config\.json: "):
         package.load(str(folder))
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=15) | st.dictionaries(st.text(max_size=9), inner, max_size=5),
+    max_leaves=15,
+)
+
+
+@given(st.data())
+def test_a_config_of_anything_is_read_or_refused(data):
+    """And what is read is within limits, so that a network of it can be built."""
+    record = json.loads((hub.BUNDLED / "fastdepth_pruned" / "config.json").read_text())
+    changed = data.draw(st.dictionaries(st.sampled_from(sorted(record["variant"])), anything, max_size=2))
+    record["variant"] |= changed | data.draw(st.just({}) | st.dictionaries(st.text(max_size=9), anything, max_size=1))
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "config.json").write_text(json.dumps(record))
+        try:
+            found, _ = checkpoint.config(Path(folder))
+        except ZooError as error:
+            assert "config.json: " in str(error)
+        else:
+            assert max(found.encoder_widths + found.decoder_widths) <= 2048
+            assert Path("build", found.name).parent == Path("build")
+
+
+def test_a_folder_s_own_word_on_its_weights_is_not_taken(folder):
+    record = json.loads((folder / "config.json").read_text())
+    record["variant"]["weights"] = dataclasses.asdict(variant("fastdepth").weights)
+    (folder / "config.json").write_text(json.dumps(record))
+    assert checkpoint.config(folder)[0].weights is None
+    assert runtimes.find(str(folder), None, 1).weights == checkpoint.digest(folder / "model.safetensors")
 
 
 def test_every_promised_checkpoint_is_bundled_and_intact():

@@ -1,9 +1,7 @@
 """PyTorch files of any age: what people have is read, what a pickle would run is not."""
 
 import io
-import os
 import pickle
-import struct
 import sys
 import types
 import zipfile
@@ -16,6 +14,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import nn
 
+from attacks import Calls
 from conftest import seeded
 from zoo import convert, legacy
 from zoo.errors import ZooError
@@ -107,56 +106,6 @@ def test_the_wrong_variant_or_network_is_named(pruned, tmp_path):
     torch.save(spoilt, tmp_path / "nan.pth")
     with pytest.raises(ZooError, match=r"head\.conv\.weight holds values that are not finite"):
         convert.import_file(tmp_path / "nan.pth")
-
-
-class Calls:
-    """Pickles as a call of a function, which is how a pickle attacks."""
-
-    def __init__(self, function, *arguments):
-        self.call = function, arguments
-
-    def __reduce__(self):
-        return self.call
-
-
-def attacks(marker):
-    command = f"touch {marker}"
-    nested = {"state_dict": OrderedDict(a=[{"b": Calls(os.system, command)}])}
-    return {
-        "os.system": Calls(os.system, command),
-        "nested": nested,
-        "eval": Calls(eval, f"open({str(marker)!r}, 'w')"),
-        "exec": Calls(exec, f"open({str(marker)!r}, 'w')"),
-        "getattr": b"\x80\x02cbuiltins\ngetattr\ncbuiltins\nobject\nX\x01\x00\x00\x00a\x86R.",
-        "import": Calls(__import__, "os"),
-        "open": Calls(io.open, str(marker), "w"),
-        "torch.load": Calls(torch.load, str(marker)),
-        "Inert patched": b"\x80\x02cmodels\nNet\n}X\x05\x00\x00\x00statecos\nsystem\nsb.",
-        "dotted": b"\x80\x04\x8c\x06models\x8c\x0bos.system\x94\x93\x8c\x04true\x85R.",
-        "memo": b"\x80\x02]r\xff\xff\xff\x7f.",
-        "huge bytes": b"\x80\x04\x8e" + struct.pack("<Q", 2**62) + b"x.",
-        "deep": b"\x80\x02" + b"]" * 100000 + b"a" * 99999 + b".",
-    }
-
-
-@pytest.mark.parametrize("container", ["zip", "legacy"])
-@pytest.mark.parametrize("name", list(attacks("x")))
-def test_an_attack_is_one_line_and_runs_nothing(tmp_path, container, name, zoo):
-    marker = tmp_path / "owned"
-    attack = attacks(marker)[name]
-    content = attack if isinstance(attack, bytes) else pickle.dumps(attack, 2)
-    path = tmp_path / "evil.pth.tar"
-    if container == "zip":
-        with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr("evil/data.pkl", content)
-    else:
-        head = b"".join(pickle.dumps(value, 2) for value in (legacy.MAGIC, legacy.PROTOCOL, {}))
-        path.write_bytes(head + content + pickle.dumps([], 2))
-    with pytest.raises(ZooError) as caught:
-        legacy.read(path)
-    assert str(path) in str(caught.value)
-    assert len(str(caught.value).splitlines()) == 1
-    assert not marker.exists()
 
 
 def test_a_file_that_lies_about_its_storages_is_refused(tmp_path):

@@ -197,11 +197,11 @@ def test_what_cannot_be_pruned_is_said_in_a_line(zoo, tmp_path, words, said):
 def test_a_checkpoint_that_is_not_of_the_family_is_said(zoo, network, tmp_path):
     checkpoint.save(network, tmp_path / "small")
     config = tmp_path / "small" / "config.json"
-    config.write_text(config.read_text().replace('"mobilenet"', '"resnet18"'))
+    config.write_text(config.read_text().replace('"mobilenet"', '"vgg16"'))
     for words in (["--budget", "0.5", "--uniform"], ["--to", "fastdepth_pruned"]):
         code, _, err = zoo("prune", "-m", tmp_path / "small", *words, "-o", tmp_path / "out")
         assert code == 2
-        assert "encoder 'resnet18' with decoder 'nnconv5' is not of the family" in err
+        assert "encoder 'vgg16' with decoder 'nnconv5' is not of the family" in err
     assert not (tmp_path / "out").exists()
 
 

@@ -73,7 +73,7 @@ def predict(
             console.heading(f"{runtime.model}, {runtime.name}")
             console.out.print(table)
             if runtime.remark:
-                console.say(f"[yellow]{runtime.remark}[/yellow]")
+                console.warn(runtime.remark)
     _complain([row for row in rows if row["status"] != "ok"])
 
 
@@ -141,7 +141,7 @@ def _many(
         said = ", ".join(f"{count:,} {name}" for name, count in counts.items())
         console.out.print(f"{bulk.index}: {said}; {len(bulk.work) / seconds:.1f} pictures/s", soft_wrap=True)
         if runtime.remark:
-            console.say(f"[yellow]{runtime.remark}[/yellow]")
+            console.warn(runtime.remark)
     _complain(failed)
 
 

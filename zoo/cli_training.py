@@ -160,9 +160,9 @@ def evaluate(
 def report(skipped: list[str]) -> None:
     """Name the files that were left out: the first few, and how many in all."""
     for reason in skipped[:3]:
-        console.say(f"[yellow]left out:[/yellow] {reason}")
+        console.warn("left out:", reason)
     if len(skipped) > 3:
-        console.say(f"[yellow]left out:[/yellow] {len(skipped)} files in all")
+        console.warn("left out:", f"{len(skipped)} files in all")
 
 
 def show(

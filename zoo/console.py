@@ -8,12 +8,12 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-out = Console(highlight=False)
+out = Console(highlight=False, markup=False)
 err = Console(stderr=True, highlight=False)
 
 
@@ -32,10 +32,19 @@ def say(message: str) -> None:
     err.print(message, soft_wrap=True)
 
 
+def plain(text: str) -> str:
+    """Foreign text, such as a file's name, with nothing in it that could steer a terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
 def complain(message: str) -> None:
-    """One line that says what is wrong, with nothing in it that could steer a terminal."""
-    line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(message.split()))
-    err.print(Text.assemble(("error: ", "bold red"), line), soft_wrap=True)
+    """One line that says what is wrong."""
+    err.print(Text.assemble(("error: ", "bold red"), plain(" ".join(message.split()))), soft_wrap=True)
+
+
+def warn(what: str, reason: str = "") -> None:
+    """One line that says what is to be known, or was left out and why."""
+    err.print(Text.assemble((what, "yellow"), " " if reason else "", plain(reason)), soft_wrap=True)
 
 
 def heading(text: str) -> None:
@@ -43,9 +52,16 @@ def heading(text: str) -> None:
     out.print(Text(text, style="bold"), soft_wrap=True)
 
 
+class _Table(Table):
+    """A table whose cells are what they say: no markup, and nothing that steers a terminal."""
+
+    def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
+        super().add_row(*(Text(plain(cell)) if isinstance(cell, str) else cell for cell in cells), **options)
+
+
 def table(*columns: str, header: bool = True) -> Table:
     """A table in the project's one style; a column whose name ends in a space is aligned right."""
-    made = Table(box=None, pad_edge=False, header_style="bold", show_header=header)
+    made = _Table(box=None, pad_edge=False, header_style="bold", show_header=header)
     for name in columns:
         made.add_column(name.strip(), justify="right" if name.endswith(" ") else "left", overflow="fold")
     return made
@@ -60,7 +76,7 @@ def progress(label: str) -> Generator[Any]:
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        TextColumn("[dim]{task.fields[what]}"),
+        TextColumn("{task.fields[what]}", style="dim", markup=False),
         console=err,
         transient=True,
         disable=not err.is_terminal,
@@ -69,6 +85,6 @@ def progress(label: str) -> Generator[Any]:
         task = bar.add_task(label, total=None, what="")
 
         def tick(what: str, done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total or None, what=what)
+            bar.update(task, completed=done, total=total or None, what=plain(what))
 
         yield tick

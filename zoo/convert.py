@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from . import legacy
 from .errors import ZooError
+from .files import get
 from .folded import Folded, read
 from .variant import Variant, catalogue
 from .variant import variant as find
@@ -48,11 +49,11 @@ def import_file(path: Path, name: str | None = None) -> FastDepth:
 
 def _safetensors(path: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors.torch import load
 
     try:
-        return load_file(path)
-    except (SafetensorError, OSError) as error:
+        return load(get(path))
+    except SafetensorError as error:
         raise ZooError(f"{path}: not a readable safetensors file ({error})") from error
 
 
@@ -95,6 +96,8 @@ def _from_state(tensors: Mapping[str, Tensor], name: str | None, path: Path) -> 
         if key not in state or state[key].shape != tensor.shape:
             found = f"has shape {tuple(state[key].shape)}" if key in state else "is missing"
             raise ZooError(f"{path}: {key} {found}, variant {network.variant.name} needs {tuple(tensor.shape)}")
+        if state[key].dtype not in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
+            raise ZooError(f"{path}: {key} holds {state[key].dtype}, not floating-point numbers")
         if not torch.isfinite(state[key]).all():
             raise ZooError(f"{path}: {key} holds values that are not finite")
     network.load_state_dict({key: state[key] for key in expected}, strict=False)

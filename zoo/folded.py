@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import ZooError
+from .files import get
 
 DEEPEST = 8  # steps from a convolution back to where its weights are kept
 
@@ -26,10 +27,7 @@ class Folded:
 
 def read(path: Path) -> list[Folded]:
     """The convolutions of a TFLite or ONNX file in order of execution. Raises ZooError for what it cannot read."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ZooError(f"{path}: {error.strerror or error}") from error
+    content = get(path)
     if content[4:8] == b"TFL3":
         return _tflite(path, content)
     if path.suffix == ".onnx":  # protocol buffers have no mark of their own
@@ -70,11 +68,18 @@ def _dequantised(model: Any, tensor: Any) -> NDArray[np.float32]:
     if tensor.Type() == tflite.TensorType.FLOAT32:
         return stored.astype(np.float32)
     quantisation = tensor.Quantization()
+    scale = quantisation.ScaleAsNumpy().astype(np.float64)
+    zero = np.asarray(quantisation.ZeroPointAsNumpy(), np.float64)
+    return _scaled(stored, scale, zero, quantisation.QuantizedDimension())
+
+
+def _scaled(stored: NDArray[Any], scale: NDArray[Any], zero: NDArray[Any], axis: int) -> NDArray[np.float32]:
+    """(stored - zero) * scale, per tensor or along an axis, of the shape of what is stored."""
     shape = [1] * stored.ndim
-    shape[quantisation.QuantizedDimension()] = -1
-    scale = quantisation.ScaleAsNumpy().astype(np.float64).reshape(shape)
-    zero = np.asarray(quantisation.ZeroPointAsNumpy(), np.float64).reshape(shape)
-    return np.asarray((stored - zero) * scale, np.float32)
+    shape[axis] = -1
+    if {scale.size, zero.size} - {1, stored.shape[axis]}:
+        raise ValueError(f"{scale.size} scales for {stored.shape[axis]} filters")
+    return np.asarray((stored - zero.reshape(shape)) * scale.astype(np.float64).reshape(shape), np.float32)
 
 
 def _onnx(path: Path, content: bytes) -> list[Folded]:
@@ -101,11 +106,8 @@ def _onnx(path: Path, content: bytes) -> list[Folded]:
                 return constant(node.input[0], depth + 1)
             if node.op_type == "DequantizeLinear":
                 stored, scale, *zero = (constant(part, depth + 1) for part in node.input)
-                shape = [1] * stored.ndim
-                if scale.ndim:
-                    shape[next((a.i for a in node.attribute if a.name == "axis"), 1)] = -1
-                offset = zero[0].astype(np.float64).reshape(shape) if zero else 0
-                return np.asarray((stored - offset) * scale.astype(np.float64).reshape(shape), np.float32)
+                axis = next((a.i for a in node.attribute if a.name == "axis"), 1) if scale.ndim else 0
+                return _scaled(stored, scale, zero[0].astype(np.float64) if zero else np.zeros(1), axis)
             raise ValueError(f"{name} is computed by {node.op_type}, not a constant")
 
         return [
@@ -128,6 +130,8 @@ def _convolution(node: Any, norm: Any, constant: Callable[[str], NDArray[np.floa
     bias: NDArray[Any] = constant(node.input[2]) if len(node.input) > 2 else np.zeros(len(weight))
     if norm is not None:
         scale, shift, mean, variance = (constant(name).astype(np.float64) for name in norm.input[1:5])
+        if {len(scale), len(shift), len(mean), len(variance)} != {len(weight)}:
+            raise ValueError(f"a normalisation of {len(scale)} channels behind {len(weight)} filters")
         scale = scale / np.sqrt(variance + next((a.f for a in norm.attribute if a.name == "epsilon"), 1e-5))
         weight, bias = weight * scale.reshape(-1, 1, 1, 1), (bias - mean) * scale + shift
     return Folded(np.array(weight, np.float32), np.array(bias, np.float32))

@@ -65,10 +65,14 @@ def read(path: Path, most: int = MOST_PIXELS) -> Pixels:
 
 def _rgb(image: Image.Image) -> Pixels:
     if image.mode.startswith(("I", "F")):  # one channel of more than 8 bits: its type tells the range, else its values
-        values = np.asarray(image, np.float64)
+        values = np.asarray(image)
         top = 65535.0 if image.mode.startswith("I") else max(float(np.nanmax(values)), 1e-9)
-        grey = np.clip(np.nan_to_num(values) / top * 255, 0, 255)
-        return np.repeat(np.rint(grey).astype(np.uint8)[..., None], 3, axis=2)
+        pixels = np.empty((*values.shape, 3), np.uint8)
+        for row, shown in zip(
+            values, pixels, strict=True
+        ):  # as doubles, all at once would take eight times the picture
+            shown[:] = np.rint(np.clip(np.nan_to_num(row.astype(np.float64)) / top * 255, 0, 255))[:, None]
+        return pixels
     if "A" in image.getbands() or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)

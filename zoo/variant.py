@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,9 +13,13 @@ from typing import Any
 from .errors import ZooError
 
 FOLDER = Path(__file__).parent / "variants"
-ENCODERS, DECODERS = ("mobilenet",), ("nnconv5", "nnconv5_dense")
-STAGES = 5  # of a decoder
+ENCODERS = {"mobilenet": 14, "resnet18": 11, "resnet50": 19}  # and their layers, each of which has a width
+DECODERS: tuple[str, ...] = ("nnconv5", "nnconv5_dense", "nnconv3", "nnconv3_dense", "blconv5_dense")
+DECODERS += ("deconv5", "deconv5_dense", "upconv", "upproj")
 SKIPS = ("none", "add", "concat")
+STAGES = 5  # of the decoder
+WIDEST = 2048  # filters of one layer
+LARGEST_SIDE = 4096  # of an input
 STRIDES = (2, 1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)  # of MobileNet's layers (Howard et al. 2017, table 1)
 
 
@@ -51,9 +56,7 @@ class Variant:
     summary: str
     encoder: str
     decoder: str
-    encoder_widths: tuple[
-        int, ...
-    ]  # of its layers in order: MobileNet's stem and 13 pointwise outputs, or see resnet.py
+    encoder_widths: tuple[int, ...]  # of its layers: MobileNet's stem and 13 pointwise outputs, or see resnet.py
     decoder_widths: tuple[int, ...]  # of stages 1..5; the head gives 1
     skip: str  # one of SKIPS
     skips: tuple[tuple[int, int], ...]  # (encoder layer, decoder stage it joins after the doubling)
@@ -63,17 +66,8 @@ class Variant:
     claims: tuple[Claim, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.encoder not in ENCODERS or self.decoder not in DECODERS:
-            raise ZooError(
-                f"variant {self.name}: encoder {self.encoder!r} with decoder {self.decoder!r} is not of the family; "
-                f"there are {', '.join(ENCODERS)} with {', '.join(DECODERS)}"
-            )
-        counts = len(self.encoder_widths), len(self.decoder_widths)
-        if counts != (len(STRIDES), STAGES) or min(*self.encoder_widths, *self.decoder_widths) < 1:
-            raise ZooError(
-                f"variant {self.name}: {len(STRIDES)} encoder widths and {STAGES} decoder widths, 1 or more each; "
-                f"found {self.encoder_widths} and {self.decoder_widths}"
-            )
+        if complaint := self._malformed():
+            raise ZooError(f"variant {str(self.name)[:40]!r}: {complaint}")
         if self.skip not in SKIPS or (self.skip == "none") != (not self.skips):
             raise ZooError(f"variant {self.name}: skip {self.skip!r} with {len(self.skips)} skips; there are {SKIPS}")
         for layer, stage in self.skips if self.skip == "add" else ():
@@ -82,6 +76,38 @@ class Variant:
                     f"variant {self.name}: encoder layer {layer} has width {self.encoder_widths[layer]}, "
                     f"decoder stage {stage} has {self.decoder_widths[stage - 1]}; an additive skip needs equal widths"
                 )
+
+    def _malformed(self) -> str | None:
+        """What is wrong with the record itself: it may come from anywhere, and its name becomes part of paths."""
+        words = (self.name, self.summary, self.encoder, self.decoder, self.skip, self.widths_from)
+        if not all(isinstance(word, str) for word in words) or not re.fullmatch(r"\w[\w.-]{0,99}", self.name):
+            return (
+                "name, summary, encoder, decoder, skip and widths_from are texts, the name of letters, digits and -._"
+            )
+        if self.encoder not in ENCODERS or self.decoder not in DECODERS:
+            return (
+                f"encoder {self.encoder[:40]!r} with decoder {self.decoder[:40]!r} is not of the family; "
+                f"there are {', '.join(ENCODERS)} with {', '.join(DECODERS)}"
+            )
+        layers = ENCODERS[self.encoder]
+        if not (_whole(self.encoder_widths, layers, WIDEST) and _whole(self.decoder_widths, STAGES, WIDEST)):
+            return f"{layers} encoder_widths and {STAGES} decoder_widths, whole numbers from 1 to {WIDEST}"
+        if not _whole(self.input, 2, LARGEST_SIDE) or any(side % 32 for side in self.input):
+            return f"input is a height and a width, multiples of 32 up to {LARGEST_SIDE}"
+        if not isinstance(self.skips, tuple) or not all(
+            _whole(skip, 2, WIDEST, least=0) and skip[0] < layers and 1 <= skip[1] <= STAGES for skip in self.skips
+        ):
+            return f"skips are pairs: encoder layer 0 to {layers - 1}, decoder stage 1 to {STAGES}"
+        return None
+
+
+def _whole(values: Any, count: int, most: int, least: int = 1) -> bool:
+    """Whether these are so many whole numbers within limits."""
+    return (
+        isinstance(values, tuple)
+        and len(values) == count
+        and all(type(value) is int and least <= value <= most for value in values)
+    )
 
 
 def parse(record: Mapping[str, Any]) -> Variant:

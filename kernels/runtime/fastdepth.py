@@ -35,7 +35,7 @@ def read_manifest(folder):
         machine, linked_for = str(manifest["machine"]), str(manifest["linked_for"])
     except FileNotFoundError:
         raise ArtifactError(f"{path}: no such file; an artifact is a folder that zoo compile made") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ArtifactError(f"{path}: damaged manifest ({type(error).__name__}: {error})") from None
     if not complete:
         raise ArtifactError(f"{path}: damaged manifest (files or input are missing)")
