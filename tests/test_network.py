@@ -101,9 +101,9 @@ def test_networks_of_the_study_double_five_times(v):
     assert stages["head"].shape == (1, 1, 32, 64)
 
 
-def test_a_residual_encoder_with_other_blocks_is_refused():
+def test_a_residual_encoder_with_too_few_widths_is_refused():
     v = variant("resnet18_nnconv5")
-    with pytest.raises(ZooError, match="8 blocks has 11 widths, not 10"):
+    with pytest.raises(ZooError, match="11 encoder_widths"):
         FastDepth(replace(v, encoder_widths=v.encoder_widths[1:]))
 
 

@@ -44,8 +44,12 @@ def prune(
         float, typer.Option(min=1e-4, max=0.5, help="Share of the cost to save in the first step.")
     ] = 0.025,
     name: Annotated[str | None, typer.Option(help="Of the variant; default: MODEL_netadapt.")] = None,
-    short: Annotated[Path | None, typer.Option(help="Recipe for each proposal.")] = None,
-    config: Annotated[Path | None, typer.Option(help="Recipe for the network found.")] = None,
+    short: Annotated[
+        Path | None, typer.Option(help="Recipe for each proposal; default zoo/recipes/netadapt_short.toml.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Recipe for the network found; default zoo/recipes/netadapt_long.toml.")
+    ] = None,
     cache: Annotated[Path | None, typer.Option(help="Folder for the data made ready; default OUT/data.")] = None,
     threads: Annotated[int, typer.Option(min=1, max=1024, help="Proposals trained at a time.")] = 2,
     json: Json = False,

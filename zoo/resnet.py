@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .blocks import Layer
-from .errors import ZooError
 
 Body = Callable[[int, int, int], nn.Module]  # (cin, cout, stride)
 
@@ -52,10 +51,6 @@ class ResNet(nn.Sequential):
     """
 
     def __init__(self, widths: Sequence[int], body: Body, groups: Sequence[int]) -> None:
-        if len(widths) != sum(groups) + 3:
-            raise ZooError(
-                f"a residual encoder of {sum(groups)} blocks has {sum(groups) + 3} widths, not {len(widths)}"
-            )
         stem, pooled, *blocks, last = widths
         strides = [2 if i == 0 and group > 0 else 1 for group, count in enumerate(groups) for i in range(count)]
         super().__init__(
