@@ -80,9 +80,7 @@ def test_residual_blocks_pools_and_concatenated_skips(tmp_path):
 
 def test_channels_that_do_not_fill_their_vectors_cannot_stand_before_others():
     plan = rewrite(trace(Study(9).eval(), 24, 40))
-    with pytest.raises(
-        KernelError, match=r"project: 9 channels, after which more are concatenated; use a multiple of"
-    ):
+    with pytest.raises(KernelError, match=r"project: 9 channels, after which more are concatenated; use a multiple of"):
         lower(plan, host(), {})
 
 
