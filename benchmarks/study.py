@@ -86,12 +86,12 @@ def findings(found: dict[tuple[str, str], Row]) -> list[str]:
     work = found[HEAVY, "eager"]["macs"] / found[LIGHT, "eager"]["macs"]
     eager, compiled = (found[HEAVY, r]["p50_ms"] / found[LIGHT, r]["p50_ms"] for r in ("eager", "zoo"))
     half = 1 + (work - 1) / 2
-    verdict = "more" if compiled >= half else "less"
+    verdicts = ["more" if ratio >= half else "less" for ratio in (eager, compiled)]
     return [
         "",
-        f"ResNet-18 does {work:.2f} times MobileNet's work. It takes {eager:.2f} times as long eagerly, {compiled:.2f} compiled:",
-        f"{verdict} than the better half of the work's ratio, {half:.2f}, arrives compiled; eagerly "
-        + ("it does too." if eager >= half else "it does not."),
+        f"ResNet-18 does {work:.2f} times MobileNet's work and takes {eager:.2f} times as long eagerly, "
+        f"{compiled:.2f} times compiled.",
+        f"The better half of the work's ratio begins at {half:.2f}: eagerly {verdicts[0]} arrives, compiled {verdicts[1]}.",
     ]
 
 
