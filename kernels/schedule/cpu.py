@@ -12,7 +12,8 @@ from ..workload import Workload
 from .knobs import Knobs, check
 
 # where the padded input is staged: nowhere; per task, as a block of the result needs only its own block of the input;
-# or per strip, for all blocks that read it
+# or per strip, for all blocks that read it, unless there is but one strip to share out: then every task stages it again,
+# which costs less than reading the weights once for every strip
 STAGES = {"pointwise": None, "depthwise": "task", "pool": "task", "stem": "strip", "conv": "strip"}
 
 
@@ -23,7 +24,8 @@ def schedule(function: Any, w: Workload, device: Device, knobs: Knobs, symbol: s
     if w.kind == "head":
         across_lanes(sch, factor=_factor(w), **knobs)
     else:
-        register_tiles(sch, factor=_factor(w), stage=STAGES[w.kind], **knobs)
+        alone = w.kind == "conv" and knobs["strip"] == w.conv_sides[0]
+        register_tiles(sch, factor=_factor(w), stage="task" if alone else STAGES[w.kind], **knobs)
     return sch
 
 

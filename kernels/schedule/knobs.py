@@ -71,7 +71,9 @@ def default(w: Workload, device: Device) -> dict[str, int]:
     def merit(k: dict[str, int]) -> tuple[float, ...]:
         if w.kind == "head":
             return (min(k["cols"], device.lanes),)
-        tasks = (height // k["strip"]) * (1 if w.kind in ("stem", "conv") else count // k["blocks"])
+        strips = height // k["strip"]
+        together = w.kind == "stem" or (w.kind == "conv" and strips > 1)  # all blocks of a strip are one task
+        tasks = strips * (1 if together else count // k["blocks"])
         return (min(tasks, TASKS), -_idleness(w, device, k), -abs(k["unroll"] - 4), k["strip"])
 
     return max(space(w, device), key=merit)
