@@ -12,7 +12,8 @@ from ..workload import Workload
 from .knobs import Knobs, check
 
 # where the padded input is staged: nowhere; per task, as a block of the result needs only its own block of the input;
-# or per strip, for all blocks that read it
+# or per strip, for all blocks that read it, unless there is but one strip to share out: then every task stages it again,
+# which costs less than reading the weights once for every strip
 STAGES = {"pointwise": None, "depthwise": "task", "pool": "task", "stem": "strip", "conv": "strip"}
 
 
@@ -23,8 +24,10 @@ def schedule(function: Any, w: Workload, device: Device, knobs: Knobs, symbol: s
     if w.kind == "head":
         across_lanes(sch, factor=_factor(w), **knobs)
     else:
+        alone = w.kind == "conv" and knobs["strip"] == w.conv_sides[0]
         half = w.cout <= device.lanes // 2  # one half of the lanes is computed, the other is zeros
-        register_tiles(sch, factor=_factor(w), stage=STAGES[w.kind], parts=1 + half, **knobs)
+        stage = "task" if alone else STAGES[w.kind]
+        register_tiles(sch, factor=_factor(w), stage=stage, parts=1 + half, **knobs)
     return sch
 
 

@@ -78,8 +78,9 @@ def shared(w: Workload, device: Device, knobs: Knobs) -> int:
     """Tasks that a kernel can be shared out in, as far as more of them help."""
     if device.gpu or w.kind == "head":
         return TASKS
-    blocks = 1 if w.kind in ("stem", "conv") else -(-w.cout // device.lanes) // knobs["blocks"]
-    return min(TASKS, w.conv_sides[0] // knobs["strip"] * blocks)
+    strips = w.conv_sides[0] // knobs["strip"]
+    together = w.kind == "stem" or (w.kind == "conv" and strips > 1)  # all blocks of a strip are one task
+    return min(TASKS, strips * (1 if together else -(-w.cout // device.lanes) // knobs["blocks"]))
 
 
 def _idleness(w: Workload, device: Device, k: dict[str, int]) -> float:
