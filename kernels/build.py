@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import math
 import shutil
 import subprocess
 import sys
@@ -110,10 +111,15 @@ def _gpu_sources(program: Program, model: str, work: Path, tick: Tick) -> tuple[
         kernels[workload] = ptx.kernel(workload, program.device, program.knobs[workload], symbol(workload))
     text = ptx.together(list(kernels.values()), program.device)
     used = ptx.assemble(text, gpu.arch) or {}
-    for name, usage in used.items():
-        if usage.spilled_bytes:
+    for kernel in kernels.values():
+        usage, threads = used.get(kernel.symbol), math.prod(kernel.threads)
+        if usage and usage.spilled_bytes:
             raise KernelError(
-                f"{name}: its knobs need more registers than {gpu.arch} has; {usage.spilled_bytes} bytes spill"
+                f"{kernel.symbol}: its knobs need more registers than {gpu.arch} has; {usage.spilled_bytes} bytes spill"
+            )
+        if usage and usage.registers * threads > gpu.registers:
+            raise KernelError(
+                f"{kernel.symbol}: {threads} threads of {usage.registers} registers; a block has {gpu.registers}"
             )
     generated = work / "network.c"
     generated.write_text(source_cuda.network_c(program, model, kernels, text))

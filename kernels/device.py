@@ -31,7 +31,7 @@ class Gpu:
     multiprocessors: int
     shared: int  # bytes that a block of threads may share
     threads: int  # in a block, at most
-    registers: int  # of a multiprocessor, shared out among the threads of its blocks
+    registers: int  # of a block, shared out among its threads
 
     @property
     def capability(self) -> tuple[int, int]:

@@ -179,6 +179,20 @@ def test_another_machine_is_refused_with_both_sides_named(copy):
         FastDepth(copy)
 
 
+def test_an_older_c_library_is_refused_with_both_sides_named(copy, monkeypatch):
+    linked_for = json.loads((copy / "manifest.json").read_text())["linked_for"]
+    needed = linked_for.partition("gnu.")[2]
+    major, minor = map(int, needed.split("."))
+    for enough in ("2.36", needed):
+        monkeypatch.setattr(os, "confstr", lambda _, found=enough: f"glibc {found}")
+        FastDepth(copy).close()
+    older = f"{major}.{minor - 1}"
+    for answer, said in ((f"glibc {older}", f"glibc {older}"), ("", "another C library")):
+        monkeypatch.setattr(os, "confstr", lambda _, answer=answer: answer)
+        with pytest.raises(ArtifactError, match=f"with glibc {needed} or newer, this system has {said}$"):
+            FastDepth(copy)
+
+
 @pytest.mark.parametrize("content", ["", "null", "{}", "[1]", '{"format": "fastdepth-artifact/1"}', "\x00\x01"])
 def test_a_broken_manifest_is_named(copy, content):
     (copy / "manifest.json").write_text(content)

@@ -8,6 +8,7 @@ from conftest import complaint
 from zoo.kernels.device import FOLDER, device, records
 from zoo.kernels.errors import KernelError
 from zoo.kernels.log import path_of
+from zoo.kernels.target import device_of
 
 RPI = (FOLDER / "rpi4.toml").read_text()
 
@@ -63,3 +64,99 @@ def test_what_is_wrong_with_a_record_is_said(written, old, new, reason):
 
 def test_a_file_that_is_not_there_is_one_line(zoo):
     assert "mine.toml: No such file" in complaint(zoo("compile", "--device", "mine.toml"))
+
+
+ARM = {"kind": "llvm", "mtriple": "aarch64-linux-gnu"}
+
+
+@pytest.mark.parametrize(
+    ("target", "like", "requires"),
+    [
+        (ARM | {"mcpu": "cortex-a72"}, "rpi4", ()),
+        (ARM | {"mcpu": "cortex-a76"}, "rpi5", ("atomics", "asimdhp", "asimddp")),
+        (
+            {"kind": "llvm", "mtriple": "x86_64-unknown-linux-gnu", "mcpu": "haswell"},
+            "x86-64-v3",
+            ("sse4.2", "fma", "avx2"),
+        ),
+        (
+            {"kind": "llvm", "mtriple": "x86_64-linux-gnu", "mcpu": "haswell", "mattr": ["-avx2"]},
+            "x86-64-v2",
+            ("sse4.2", "fma"),
+        ),
+    ],
+)
+def test_what_a_target_leaves_open_follows_from_its_processor(target, like, requires):
+    found, known = device_of(json.dumps(target)), device(like)
+    for fact in ("machine", "linker", "lanes", "registers"):
+        assert getattr(found, fact) == getattr(known, fact)
+    assert found.requires == requires
+    assert {"mcpu": target["mcpu"], "mtriple": known.target["mtriple"]}.items() <= found.target.items()
+
+
+def test_targets_do_not_share_a_log():
+    names = [device_of(json.dumps(ARM | more)).name for more in ({"mcpu": "cortex-a72"}, {"mcpu": "generic"})]
+    names += [device_of(json.dumps(ARM | {"mcpu": "cortex-a55", "mattr": [word]})).name for word in ("+lse", "-lse")]
+    assert names == ["target-cortex-a72", "target-generic", "target-cortex-a55-lse", "target-cortex-a55-no-lse"]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{", "Expecting property name"),
+        ("[]", "it is not an object in braces"),
+        ("{}", 'its "kind" must be "llvm"'),
+        ('{"kind": "cuda", "arch": "sm_62"}', "a target does not say what a GPU has; write a device record"),
+        ('{"kind": "llvm"}', '"mcpu" is missing'),
+        ('{"kind": "llvm", "mcpu": "pentium-9"}', "LLVM knows no \"mcpu\" 'pentium-9' among "),
+        ('{"kind": "llvm", "mcpu": 3}', 'LLVM knows no "mcpu" 3 among'),
+        ('{"kind": "llvm", "mtriple": "riscv64-linux-gnu", "mcpu": "generic"}', "\"mtriple\" begins with 'riscv64'"),
+        (
+            json.dumps(ARM | {"mcpu": "cortex-a72", "mattr": ["+wings"]}),
+            "LLVM knows no \"mattr\" 'wings' of cortex-a72",
+        ),
+        (json.dumps(ARM | {"mcpu": "cortex-a72", "mattr": "+neon"}), "Option 'mattr': expected type"),
+        (json.dumps(ARM | {"mcpu": "cortex-a72", "wings": 2}), "Unknown config option 'wings'"),
+    ],
+)
+def test_what_is_wrong_with_a_target_is_one_line(text, reason):
+    with pytest.raises(KernelError) as caught:
+        device_of(text)
+    assert reason in str(caught.value)
+    assert str(caught.value).startswith(f"--target {text}: ")
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_target_compiles_and_runs_where_it_can(zoo, tmp_path):
+    here = next(record for record in records() if record.runs_here)
+    target = json.dumps({key: here.target[key] for key in ("kind", "mtriple", "mcpu")})
+    code, out, err = zoo("compile", "--target", target, "-o", "out", "--input", "32x32", "--json", "--layers")
+    assert code == 0, err
+    made = json.loads(out)
+    assert made["device"].startswith("target-")
+    assert (made["checked"], len(made["steps"])) == ("here", made["layers"])
+
+
+def test_a_device_or_a_target_but_not_both(zoo):
+    assert complaint(zoo("compile")) == "error: give --device NAME (zoo devices) or --target JSON"
+    both = ("compile", "--device", "host", "--target", "{}")
+    assert complaint(zoo(*both)) == "error: --device and --target say the same thing: give one"
+
+
+def test_one_device_is_shown_whole_with_its_source(zoo):
+    code, out, _ = zoo("devices", "tx2")
+    assert code == 0
+    assert "sm_62" in out
+    assert "data sheet" in out
+    code, out, _ = zoo("devices", "tx2", "--json")
+    assert json.loads(out)["gpu"]["registers"] == 32768
+    assert "unknown device 'tx3'" in complaint(zoo("devices", "tx3"))
+
+
+def test_a_log_beside_its_own_record_is_looked_into(zoo, written, tmp_path):
+    written('name = "rpi4"', 'name = "mine"')
+    line = (FOLDER.parent / "logs" / "tx2-cpu.jsonl").read_text().splitlines()[0].replace('"tx2-cpu"', '"mine"')
+    (tmp_path / "mine.jsonl").write_text(line + "\n")
+    for words in (("show",), ("best",), ("check",)):
+        code, _, err = zoo("log", *words, "mine.jsonl")
+        assert code == 0, err

@@ -109,7 +109,7 @@ def test_what_is_not_legal_is_refused_with_the_reason():
     for wrong, reason in (
         ({"down": 3}, "14 rows are not so many tiles of"),
         ({"across": 24, "channels": 1, "down": 14, "wide": 14, "rows": 1, "columns": 1}, "4704 threads in a block"),
-        ({"channels": 24, "across": 1, "rows": 14, "down": 1}, "too many for 65536 registers"),
+        ({"channels": 24, "across": 1, "rows": 14, "down": 1}, "too many for 32768 registers"),
         ({"chunk": 0}, "input channels to sum over are not"),
     ):
         with pytest.raises(KernelError, match=reason):
@@ -158,7 +158,7 @@ def test_the_assembler_takes_every_kernel_and_spills_nothing(record, pruned_plan
     assert all(usage.shared_bytes <= record.gpu.shared for usage in used.values())
     for kernel in kernels:
         threads = np.prod(kernel.threads)
-        assert used[kernel.symbol].registers * threads <= 65536  # of a multiprocessor
+        assert used[kernel.symbol].registers * threads <= record.gpu.registers
 
 
 @pytest.mark.parametrize("name", ["fastdepth_pruned", pytest.param("fastdepth", marks=pytest.mark.slow)])
@@ -264,10 +264,23 @@ def test_without_a_driver_one_line_says_so(card):
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_a_kernel_with_more_registers_than_a_block_has_is_refused(tmp_path, pruned, monkeypatch):
+    used = ptx.Usage(registers=255, shared_bytes=0, spilled_bytes=0)
+    monkeypatch.setattr(ptx, "assemble", lambda text, arch: dict.fromkeys(re.findall(r"\.entry (\w+)", text), used))
+    with pytest.raises(KernelError, match=r"fd_\w+: \d+ threads of 255 registers; a block has 32768"):
+        build(trace(pruned, 32, 32), TX2, tmp_path / "tx2", FACTS)
+    assert not (tmp_path / "tx2").exists()
+
+
 def test_an_artifact_for_the_tx2_is_made_here_and_small(tmp_path, pruned):
     build(trace(pruned, 224, 224), TX2, tmp_path / "tx2", FACTS)
     manifest = json.loads((tmp_path / "tx2" / "manifest.json").read_text())
     assert manifest["gpu"]["arch"] == "sm_62"
+    for step in manifest["steps"]:
+        assert np.prod(step["threads"]) <= 1024
+        if "registers" in step:  # where there is a ptxas
+            assert step["registers"] * np.prod(step["threads"]) <= 32768
+            assert (step["spilled_bytes"], step["shared_bytes"] <= 49152) == (0, True)
     assert sum(path.stat().st_size for path in (tmp_path / "tx2").iterdir()) < 6_500_000
     table = subprocess.run(
         ["readelf", "-W", "-V", "-d", tmp_path / "tx2" / "libfastdepth.so"], capture_output=True, text=True
