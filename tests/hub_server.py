@@ -17,7 +17,7 @@ class Hub:
     """Repositories in memory: {name: {commit: {file: bytes}}}, `main` the last. `faults` are consumed in order."""
 
     def __init__(self):
-        self.repositories, self.requests, self.faults = {}, [], []
+        self.repositories, self.requests, self.ranges, self.faults = {}, [], [], []
         self.private = {}
         outer = self
 
@@ -79,7 +79,22 @@ class Answers(BaseHTTPRequestHandler):
             return self.json({"errors": [], "warnings": []})
         if match := re.fullmatch(r"/api/models/([\w.-]+/[\w.-]+)/(preupload|commit)/main", path):
             return self.upload(*match.groups(), body)
+        if match := re.fullmatch(r"/api/models/([\w.-]+/[\w.-]+)/(revision|tree)/([^/]+)", path):
+            return self.listing(*match.groups())
         return self.reply(404, b"", X_Error_Code="RepoNotFound")
+
+    def listing(self, name, what, revision):
+        commits = self.hub.repositories.get(name, {})
+        oid = next(reversed(commits), None) if revision == "main" else revision
+        if oid not in commits:
+            return self.reply(404, b"", X_Error_Code="RevisionNotFound" if commits else "RepoNotFound")
+        files = commits[oid].items()
+        if what == "revision":
+            return self.json({"id": name, "sha": oid, "siblings": [{"rfilename": file} for file, _ in files]})
+        sizes = [{"path": file, "size": len(content)} for file, content in files]
+        return self.json(
+            [size | {"type": "file", "oid": hashlib.sha1(size["path"].encode()).hexdigest()} for size in sizes]
+        )
 
     def upload(self, name, what, body):
         if what == "preupload":
@@ -108,6 +123,7 @@ class Answers(BaseHTTPRequestHandler):
         kind = fault[2] if fault else None
         if kind == "corrupt":
             content = content[:-1] + bytes([content[-1] ^ 1])
+        self.hub.ranges.append(self.headers.get("Range"))
         wanted, status = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or ""), 200
         whole = len(content)
         if wanted:
@@ -123,7 +139,7 @@ class Answers(BaseHTTPRequestHandler):
 
     def begin(self, content, kind, status, facts):
         self.headers_for(status, len(content), facts)
-        self.wfile.write(content[: len(content) // 2])
+        self.wfile.write(content[: len(content) * 3 // 4])
         self.wfile.flush()
         if kind == "stall":
             threading.Event().wait(60)

@@ -43,12 +43,14 @@ def push(
     json: Json = False,
 ) -> None:
     """Upload weights, config and card to the Hub. Needs HF_TOKEN, or `hf auth login`."""
-    from . import hub
+    from . import checkpoint, hub
     from .loading import identify
+    from .network import FastDepth
 
     variant, folder = identify(model)
     if folder is None:
         folder = hub.resolve(variant).parent  # verified against the record
+    checkpoint.restore(FastDepth(variant), folder / checkpoint.WEIGHTS)
     name = variant.weights.repo if variant.weights else folder.name
     repository = to if "/" in to else f"{to}/{name}"
     commit = hub.push(folder, repository, private=private)

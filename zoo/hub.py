@@ -5,9 +5,11 @@ A Hub repository holds what a checkpoint folder holds. Its account is ZOO_NAMESP
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +25,10 @@ BUNDLED = Path(__file__).parent / "checkpoints"
 CARD = "README.md"
 FILES = (WEIGHTS, CONFIG, CARD)
 EXAMPLE = "example.jpg"  # what the card shows, where there is one
+
+
+class AbsentError(ZooError):
+    """The repository has no such file."""
 
 
 def resolve(
@@ -53,13 +59,12 @@ def resolve(
     if revision is not None and revision != record.revision:
         return download(repository, record.file, revision, cache_dir, local_files_only, progress)
     if record.revision and repository and (cached := _cached(repository, record, cache_dir)):
-        path = cached
-    elif (BUNDLED / variant.name / record.file).is_file():
-        path = BUNDLED / variant.name / record.file
-    else:
-        path = download(repository, record.file, record.revision or "main", cache_dir, local_files_only, progress)
-    verify(path, record.sha256, record.size)
-    return path
+        return _pinned(cached, record)
+    if (path := BUNDLED / variant.name / record.file).is_file():
+        verify(path, record.sha256, record.size)
+        return path
+    wanted = record.revision or "main"
+    return _pinned(download(repository, record.file, wanted, cache_dir, local_files_only, progress), record)
 
 
 def pull(
@@ -72,7 +77,8 @@ def pull(
 ) -> Path:
     """Fetch a variant's weights from the Hub where an account is named, else from the bundled copy; where they are now.
 
-    `to` gets the whole checkpoint folder: weights, config, card; each file whole or not at all.
+    `to` gets the whole checkpoint folder: weights, config, card and its picture, all of one commit; each file whole or not
+    at all.
     """
     record = variant.weights
     repository = _repository(record, namespace) if record else None
@@ -81,17 +87,20 @@ def pull(
             download(repository, WEIGHTS, revision, None, False, progress)
         source = resolve(variant).parent
     else:
-        wanted = revision or record.revision or "main"
-        for file in FILES[1:] if to else ():
-            download(repository, file, wanted, None, False, progress)
-        weights = download(repository, record.file, wanted, None, False, progress)
-        if wanted in (record.revision, "main") and revision is None:
-            verify(weights, record.sha256, record.size)
-        source = weights.parent
+        weights = download(repository, record.file, revision or record.revision or "main", None, False, progress)
+        if revision in (None, record.revision):
+            _pinned(weights, record)
+        source = weights.parent  # named after its commit
+        if to:
+            for file in (CONFIG, CARD):
+                download(repository, file, source.name, None, False, progress)
+            with suppress(AbsentError):
+                download(repository, EXAMPLE, source.name, None, False, progress)
     if to is None:
         return source / WEIGHTS
-    for file in FILES:
-        put(to / file, (source / file).read_bytes())
+    for file in (*FILES, EXAMPLE):
+        if file != EXAMPLE or (source / file).is_file():
+            put(to / file, (source / file).read_bytes())
     return to / WEIGHTS
 
 
@@ -126,7 +135,39 @@ def download(
 
     (enable_progress_bars if progress else disable_progress_bars)()
     with _plainly(f"{repository} @ {revision[:12]}"):
-        return Path(hf_hub_download(repository, file, revision=revision, cache_dir=cache_dir, local_files_only=local))
+        path = Path(hf_hub_download(repository, file, revision=revision, cache_dir=cache_dir, local_files_only=local))
+    if not _intact(path):
+        _forget(path)
+        raise ZooError(
+            f"{repository} @ {revision[:12]}: {file} was damaged on its way; removed from the cache, try again"
+        )
+    return path
+
+
+def _intact(path: Path) -> bool:
+    """The client keeps a file under the Hub's name for its content, sha256 or git's sha1, but does not compare them."""
+    content, name = path.read_bytes(), path.resolve().name
+    if re.fullmatch(r"[0-9a-f]{64}", name):
+        return hashlib.sha256(content).hexdigest() == name
+    if re.fullmatch(r"[0-9a-f]{40}", name):
+        return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest() == name
+    return True  # no links on this system, or a mirror with names of its own
+
+
+def _pinned(path: Path, record: Weights) -> Path:
+    """A file of the cache, if it is the pinned one. What is not is removed, as the client would never fetch it again."""
+    try:
+        verify(path, record.sha256, record.size, "removed from the cache, pull again")
+    except ZooError:
+        _forget(path)
+        raise
+    return path
+
+
+def _forget(path: Path) -> None:
+    with suppress(OSError):
+        path.resolve().unlink()
+        path.unlink(missing_ok=True)
 
 
 def _repository(record: Weights, namespace: str | None) -> str | None:
@@ -167,7 +208,7 @@ def _plainly(what: str) -> Iterator[None]:
     except RevisionNotFoundError as error:
         raise ZooError(f"{what}: the repository has no such revision") from error
     except EntryNotFoundError as error:
-        raise ZooError(f"{what}: the repository has no such file") from error
+        raise AbsentError(f"{what}: the repository has no such file") from error
     except RepositoryNotFoundError as error:
         raise ZooError(f"{what}: no such repository, or private: set HF_TOKEN to one that may read it") from error
     except HfHubHTTPError as error:
