@@ -74,6 +74,11 @@ def test_a_run_that_was_stopped_ends_with_the_same_bits(given, tmp_path, monkeyp
     assert [int(row["steps"]) for row in rows] == [1, 2, 3, 4, 5, 6]
 
 
+def test_a_decoder_that_doubles_in_another_way_is_refused():
+    with pytest.raises(ZooError, match="mobilenet_deconv5: only decoders that double by the nearest neighbour"):
+        Trainee(FastDepth(variant("mobilenet_deconv5")))
+
+
 @pytest.mark.slow
 def test_a_run_that_was_killed_ends_with_the_same_bits(folder, tmp_path):
     (tmp_path / "recipe.toml").write_text("phases = [{ side = 32, batch = 2, samples = 60, stages = 4 }]\n")

@@ -80,7 +80,7 @@ def info(
     table.add_row("convolution weights", f"{weights:,}")
     table.add_row("encoder widths", " ".join(map(str, variant.encoder_widths)))
     table.add_row("decoder widths", " ".join(map(str, variant.decoder_widths)))
-    table.add_row("skips", ", ".join(f"encoder {i} to decoder {j}, {variant.skip}" for i, j in variant.skips))
+    table.add_row("skips", ", ".join(f"encoder {i} to decoder {j}, {variant.skip}" for i, j in variant.skips) or "none")
     table.add_row("widths from", variant.widths_from)
     if w := variant.weights:
         table.add_row("weights", f"{w.status}; {w.origin}")

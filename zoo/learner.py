@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .blocks import Layer, double
+from .errors import ZooError
 from .network import FastDepth, initialise
 from .optimise import Muon, split
 from .recipe import STAGES, Recipe
@@ -21,10 +22,13 @@ AVERAGE = 0.999  # decay of the averaged weights, which are the ones evaluated a
 
 
 class Trainee(nn.Module):
-    """A network and the extra heads through which its decoder's earlier stages are trained."""
+    """A network and the extra heads through which its decoder's earlier stages are trained. Raises ZooError unless its
+    decoder doubles by the nearest neighbour."""
 
     def __init__(self, network: FastDepth) -> None:
         super().__init__()
+        if network.decoder.doubling.after is not double:
+            raise ZooError(f"{network.variant.name}: only decoders that double by the nearest neighbour can be trained")
         self.network = network
         self.heads = nn.ModuleDict(
             {str(j): Layer(c, 1, 1, nn.ReLU()) for j, c in enumerate(network.variant.decoder_widths[:-1], start=1)}
