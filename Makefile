@@ -4,7 +4,7 @@ VENV ?= .venv
 PHOTO ?= examples/room.jpg
 BIN := $(VENV)/bin
 
-.PHONY: demo test check boards clean
+.PHONY: demo test check boards figures clean
 
 demo: $(VENV)/ready
 	$(BIN)/python examples/demo.py $(PHOTO)
@@ -20,6 +20,9 @@ check: $(VENV)/ready
 
 boards: $(VENV)/ready
 	$(BIN)/python benchmarks/boards.py
+
+figures: $(VENV)/ready
+	$(BIN)/python -m benchmarks.figures
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
