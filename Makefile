@@ -5,7 +5,7 @@ PHOTO ?= examples/room.jpg
 BIN := $(VENV)/bin
 TOGETHER := -n 2 --dist loadfile # two test files at a time
 
-.PHONY: demo test check boards clean
+.PHONY: demo test check boards figures clean
 
 demo: $(VENV)/ready
 	$(BIN)/python examples/demo.py $(PHOTO)
@@ -21,6 +21,9 @@ check: $(VENV)/ready
 
 boards: $(VENV)/ready
 	$(BIN)/python benchmarks/boards.py
+
+figures: $(VENV)/ready
+	$(BIN)/python -m benchmarks.figures
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -23,10 +23,27 @@ ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT))
 
 from benchmarks import against, measure, tables  # noqa: E402
-from benchmarks.runtimes import NAMES  # noqa: E402
+from benchmarks.conditions import machine  # noqa: E402
+from benchmarks.runtimes import NAMES, Job  # noqa: E402
 from zoo import console  # noqa: E402
 from zoo.errors import ZooError  # noqa: E402
+from zoo.files import put  # noqa: E402
+from zoo.kernels.device import Device  # noqa: E402
 from zoo.kernels.errors import KernelError  # noqa: E402
+
+NEEDED = {
+    "model",
+    "runtime",
+    "threads",
+    "status",
+    "dtype",
+    "load",
+    "hardware",
+    "governor",
+    "date",
+    "commit",
+    *measure.RESULTS,
+}
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -46,16 +63,17 @@ def compare(
     earlier = _read(against_) if against_ else []
     if show:
         rows = _read(show)
+        if against_:
+            against.check(str(against_), earlier, rows[0]["hardware"])
     else:
-        rows = _measure(
-            _known(models.split(","), _variants(), "model"),
-            _known(runtimes.split(","), NAMES, "runtime"),
-            _counts(threads),
-            device,
-        )
+        chosen = _known(models, _variants(), "model"), _known(runtimes, NAMES, "runtime"), _counts(threads)
+        target = _device(device)
+        if json_ and not json_.parent.is_dir():
+            raise ZooError(f"--json {json_}: there is no folder {json_.parent}")
+        if against_:
+            against.check(str(against_), earlier, machine()["hardware"])
+        rows = _measure(*chosen, target)
         if json_:
-            from zoo.files import put
-
             put(json_, "".join(json.dumps(row) + "\n" for row in rows).encode())
     tables.speed(rows)
     tables.accuracy()
@@ -65,24 +83,33 @@ def compare(
         raise typer.Exit(1)
 
 
-def _measure(models: list[str], names: list[str], counts: list[int], device: str) -> list[measure.Row]:
-    from zoo.kernels.device import device as find
+def _measure(models: list[str], names: list[str], counts: list[int], target: Device) -> list[measure.Row]:
     from zoo.kernels.peak import peak
 
-    target = find(device)
-    folder = ROOT / "build" / "compare"
-    folder.mkdir(parents=True, exist_ok=True)
     rows: list[measure.Row] = []
     with console.progress("comparing") as tick:
+        jobs = measure.jobs(models, counts, target.name, ROOT / "build" / "compare")
+        status = measure.prepare(jobs, names, tick)
         limits = {count: peak(target, count).gmacs for count in counts}
-        parts = len(models) * len(counts)
-        for i, (model, count) in enumerate((model, count) for model in models for count in counts):
+        for i, job in enumerate(jobs):
 
-            def part(what: str, done: int, total: int, i: int = i) -> None:
-                tick(what, i * 100 + done * 100 // total, parts * 100)
+            def part(what: str, done: int, total: int, i: int = i, job: Job = job) -> None:
+                text = f"{job.model}, {job.threads} thread{'s' * (job.threads > 1)}: {what}"
+                tick(text, i * 100 + done * 100 // total, len(jobs) * 100)
 
-            rows += measure.speed(model, names, count, target.name, folder, limits[count], part)
+            rows += measure.speed(job, status, names, limits[job.threads], part)
     return rows
+
+
+def _device(name: str) -> Device:
+    from zoo.kernels.device import device
+
+    target = device(name)
+    if not target.runs_here:
+        raise ZooError(
+            f"--device {name}: this machine cannot run what is compiled for it; zoo devices says what it can"
+        )
+    return target
 
 
 def _variants() -> list[str]:
@@ -91,7 +118,8 @@ def _variants() -> list[str]:
     return [variant.name for variant in catalogue() if variant.weights]
 
 
-def _known(given: list[str], known: list[str] | dict[str, str], what: str) -> list[str]:
+def _known(text: str, known: list[str] | dict[str, str], what: str) -> list[str]:
+    given = list(dict.fromkeys(text.split(",")))
     for name in given:
         if name not in known:
             raise ZooError(f"unknown {what} {name!r}; there are {', '.join(known)}")
@@ -101,15 +129,17 @@ def _known(given: list[str], known: list[str] | dict[str, str], what: str) -> li
 def _counts(text: str) -> list[int]:
     if not all(part.isdecimal() and 1 <= int(part) <= 64 for part in text.split(",")):
         raise ZooError(f"--threads {text}: give numbers from 1 to 64, such as 1,2")
-    return [int(part) for part in text.split(",")]
+    return list(dict.fromkeys(int(part) for part in text.split(",")))
 
 
 def _read(path: Path) -> list[measure.Row]:
     try:
         rows = [json.loads(line) for line in path.read_text().splitlines()]
+        if not rows:
+            raise ValueError("it is empty")
         for row in rows:
-            if not {"model", "runtime", "threads", "status"} <= row.keys():
-                raise ValueError("a row lacks model, runtime, threads or status")
+            if missing := NEEDED - row.keys():
+                raise ValueError(f"a row lacks {', '.join(sorted(missing))}")
     except OSError as error:
         raise ZooError(f"{path}: {error.strerror or error}") from error
     except (ValueError, AttributeError) as error:

@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import time
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,8 @@ ROOT = Path(__file__).parent.parent
 
 
 def conditions() -> dict[str, Any]:
-    """What a row needs beside its number."""
-    return machine() | {"load": round(os.getloadavg()[0], 2), "date": time.strftime("%Y-%m-%d"), "commit": commit()}
+    """What a row needs beside its number and the load."""
+    return machine() | {"commit": commit(), "date": time.strftime("%Y-%m-%d")}
 
 
 @cache
@@ -33,6 +34,36 @@ def machine() -> dict[str, Any]:
         "governor": governor.read_text().strip() if governor.exists() else "unknown",
         "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
     }
+
+
+class Load:
+    """How busy the machine is, from now on: its load average before and after, and processors that others used meanwhile."""
+
+    def __init__(self, ours: Callable[[], float]) -> None:
+        """`ours` gives the processor seconds that the measured processes have used so far."""
+        self._ours = ours
+        self._before = os.getloadavg()[0]
+        self._start = (time.monotonic(), _busy(), ours())
+
+    def so_far(self) -> dict[str, float]:
+        """{before, after, others}."""
+        elapsed, busy, ours = (
+            now - then for now, then in zip((time.monotonic(), _busy(), self._ours()), self._start, strict=True)
+        )
+        others = max(0.0, busy - ours) / elapsed
+        return {
+            "before": round(self._before, 2),
+            "after": round(os.getloadavg()[0], 2),
+            "others": round(others, 2),
+        }
+
+
+def _busy() -> float:
+    """Processor seconds used by anybody since the machine started, a hypervisor's other guests included."""
+    import psutil
+
+    times = psutil.cpu_times()
+    return float(sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0))
 
 
 @cache

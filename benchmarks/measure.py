@@ -1,12 +1,13 @@
-"""Timing several runtimes on one model: each in its own process, in turn, so that whatever drifts hits all alike."""
+"""Timing several runtimes on several models: each in its own process, in turn, so that whatever drifts hits all alike."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-import subprocess
-import sys
+import os
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,125 +16,135 @@ import numpy as np
 from zoo.variant import variant
 
 from . import runtimes
-from .conditions import conditions
+from .conditions import Load, conditions
+from .process import PeerError, Process
 from .runtimes import Job
 
-ROOT = Path(__file__).parent.parent
-ROUNDS = 8
-ROUND_MS = 60.0  # of running in a round, but no fewer runs than
-FEWEST, MOST = 1, 25
-WARM = 5
+ROUNDS = 6
+PAUSE = 0.01  # seconds between turns: idle threads of the one before may still spin
 Row = dict[str, Any]
 Tick = Callable[[str, int, int], None]
+# what a row holds, null where it was not measured
+RESULTS = (
+    *("p10_ms", "p50_ms", "p90_ms", "runs", "fps", "gmacs_per_s", "share_of_peak", "max_abs_error_m", "load_ms"),
+    *("size_bytes", "artifact_sha256", "load"),
+)
 
 
-class Worker:
-    """A process that holds one loaded runtime."""
-
-    def __init__(self, name: str, job: Job) -> None:
-        words = (name, job.model, job.device, str(job.threads), str(job.folder))
-        self.name, self.times = name, list[float]()
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker", *words],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        self.first = self._answer()
-        self.runs = FEWEST
-        if "error" not in self.first:
-            self.runs = int(min(MOST, max(FEWEST, ROUND_MS / float(np.median(self._run(WARM))))))
-
-    def round(self) -> None:
-        """Run a few times more."""
-        self.times += self._run(self.runs)
-
-    def _run(self, count: int) -> list[float]:
-        assert self.process.stdin
-        self.process.stdin.write(f"{count}\n")
-        self.process.stdin.flush()
-        answer = self._answer()
-        if "error" in answer:
-            raise RuntimeError(answer["error"])
-        found: list[float] = answer["ms"]
-        return found
-
-    def _answer(self) -> dict[str, Any]:
-        assert self.process.stdout
-        line = self.process.stdout.readline()
-        if not line:
-            return {"error": f"its process ended with code {self.process.wait()}"}
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    def close(self) -> None:
-        """End the process."""
-        self.process.kill()
-        self.process.communicate()
+def jobs(models: Sequence[str], counts: Sequence[int], device: str, folder: Path) -> list[Job]:
+    """A job per model and number of threads. Files made from other weights or by other versions are not found again."""
+    known = {name: runtimes.versions(runtimes.find(name)) for name in runtimes.NAMES}
+    made_by = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:8]
+    made = []
+    for model in models:
+        weights = variant(model).weights
+        assert weights
+        place = folder / f"{weights.sha256[:12]}-{made_by}"
+        place.mkdir(parents=True, exist_ok=True)
+        made += [Job(model, device, count, place) for count in counts]
+    return made
 
 
-def speed(
-    model: str, names: Sequence[str], threads: int, device: str, folder: Path, peak: float, tick: Tick
-) -> list[Row]:
+def prepare(jobs: Sequence[Job], names: Sequence[str], tick: Tick) -> dict[tuple[str, str], str]:
+    """Export and compile what is to be measured, several at once; status per (runtime, model).
+
+    Runtimes that read the same file make it once. What depends on the number of threads is made for each in turn.
+    """
+    found = {name: runtimes.find(name) for name in names}
+    status = {}
+    tasks: dict[tuple[Any, str], list[tuple[str, Job]]] = {}
+    for job in jobs:
+        for name, runtime in found.items():
+            status[name, job.model] = "ok"
+            if runtimes.versions(runtime) is None:
+                status[name, job.model] = f"not installed: pip install {' '.join(runtime.NEEDS)}"
+            elif runtime.prepare:
+                tasks.setdefault((runtime.prepare, job.model), []).append((name, job))
+    first = sorted(tasks, key=lambda task: task[0].__module__ != f"{runtimes.__name__}.torch_compile")  # the longest
+    failures: dict[tuple[Any, str], str] = {}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for i, (task, error) in enumerate(pool.map(lambda task: (task, _made(tasks[task])), first)):
+            tick("preparing", i, len(first))
+            if error:
+                failures[task] = f"failed: {error}"
+    for (name, model), was in status.items():
+        if was == "ok":
+            status[name, model] = failures.get((found[name].prepare, model), was)
+    return status
+
+
+def _made(task: Sequence[tuple[str, Job]]) -> str | None:
+    """Make the files of one runtime and model; what went wrong, if anything."""
+    name = task[0][0]
+    jobs = [job for runtime, job in task if runtime == name]
+    for job in jobs if hasattr(runtimes.find(name), "PER_THREADS") else jobs[:1]:
+        process = Process(name, job)
+        try:
+            process.prepare()
+        except PeerError as error:
+            return str(error)
+        finally:
+            process.close()
+    return None
+
+
+def speed(job: Job, status: dict[tuple[str, str], str], names: Sequence[str], peak: float, tick: Tick) -> list[Row]:
     """A row per runtime: latency percentiles over interleaved rounds, error against eager, load time, size."""
-    weights = variant(model).weights
-    assert weights
-    job = Job(model, device, threads, folder / weights.sha256[:12])  # what was made from other weights is not found
-    job.folder.mkdir(parents=True, exist_ok=True)
-    common = conditions() | {
-        "model": model,
-        "weights_sha256": weights.sha256,
-        "threads": threads,
-        "input": "1x3x224x224",
-    }
+    rows = {name: _row(name, job, status[name, job.model]) for name in names}
     expected, macs = _expected(job)
-    rows: dict[str, Row] = {}
-    workers: dict[str, Worker] = {}
+    processes: dict[str, Process] = {}
+
+    def drop(name: str, why: Exception) -> None:
+        rows[name]["status"] = f"failed: {why}"
+        processes.pop(name).close()
+
+    total = len(names) + ROUNDS
     try:
-        for i, name in enumerate(names):
-            tick(f"{model}, {threads} thread{'s' * (threads > 1)}: loading {name}", i, len(names) + ROUNDS)
-            rows[name] = common | {"runtime": name, "provenance": "measured"} | _prepare(name, job)
-            if rows[name]["status"] == "ok":
-                _start(name, job, workers, rows[name])
-        for i in range(ROUNDS):
-            for name, worker in list(workers.items()):
-                tick(f"{model}, {threads} thread{'s' * (threads > 1)}: {name}", len(names) + i, len(names) + ROUNDS)
+        processes |= {name: Process(name, job) for name in names if rows[name]["status"] == "ok"}
+        for step in ("ready", "load"):  # all import at once, and load one after the other
+            for i, name in enumerate(list(processes)):
+                tick(f"loading {name}", i, total)
                 try:
-                    worker.round()
-                except (RuntimeError, OSError, ValueError) as error:
-                    rows[name]["status"] = f"failed: {error}"
-                    workers.pop(name).close()
-        for name, worker in workers.items():
-            rows[name] |= _summary(worker, job, expected, macs, peak)
+                    if step == "ready":
+                        processes[name].ready()
+                    else:
+                        rows[name]["load_ms"] = round(processes[name].load(), 1)
+                except PeerError as error:
+                    drop(name, error)
+        load = Load(lambda: sum(process.seconds for process in processes.values()))
+        for i in range(ROUNDS):
+            for name in list(processes):
+                tick(name, len(names) + i, total)
+                time.sleep(PAUSE)
+                try:
+                    processes[name].turn()
+                except PeerError as error:
+                    drop(name, error)
+        busy = load.so_far()
+        for name, process in processes.items():
+            found = np.abs(np.load(job.depth(name)) - expected)
+            rows[name] |= _summary(process.times, macs, peak) | {"max_abs_error_m": float(found.max()), "load": busy}
     finally:
-        for worker in workers.values():
-            worker.close()
+        for process in processes.values():
+            process.close()
     return list(rows.values())
 
 
-def _prepare(name: str, job: Job) -> Row:
-    runtime = runtimes.find(name)
-    versions = runtimes.versions(runtime)
-    if versions is None:
-        return {"status": f"not installed: pip install {' '.join(runtime.NEEDS)}"}
-    try:
-        runtime.prepare(job)
-        size = sum(path.stat().st_size for path in runtime.files(job))
-    except Exception as error:  # a peer that fails is a row, whatever it failed of
-        return {"status": f"failed: {type(error).__name__}: {error}"[:300]}
-    return {"status": "ok", "versions": versions, "size_bytes": size, "dtype": getattr(runtime, "DTYPE", "float32")}
-
-
-def _start(name: str, job: Job, workers: dict[str, Worker], row: Row) -> None:
-    worker = Worker(name, job)
-    if "error" in worker.first:
-        row["status"] = f"failed: {worker.first['error']}"
-        worker.close()
-    else:
-        workers[name] = worker
-        time.sleep(0.2)  # its idle threads may spin for a while
+def _row(name: str, job: Job, status: str) -> Row:
+    runtime, weights = runtimes.find(name), variant(job.model).weights
+    assert weights
+    row: Row = {
+        "model": job.model,
+        "runtime": name,
+        "threads": job.threads,
+        "dtype": getattr(runtime, "DTYPE", "float32"),
+    }
+    row |= {"input": "1x3x224x224", "status": status, "provenance": "measured"} | dict.fromkeys(RESULTS)
+    if status == "ok":
+        contents = [path.read_bytes() for path in runtime.files(job)]
+        row["size_bytes"] = sum(map(len, contents))
+        row["artifact_sha256"] = hashlib.sha256(b"".join(contents)).hexdigest()
+    return row | {"weights_sha256": weights.sha256, "versions": runtimes.versions(runtime)} | conditions()
 
 
 def _expected(job: Job) -> tuple[Any, int]:
@@ -146,18 +157,8 @@ def _expected(job: Job) -> tuple[Any, int]:
         return network(torch.from_numpy(job.example())[None])[0, 0].numpy(), count(network, 224, 224)[0]
 
 
-def _summary(worker: Worker, job: Job, expected: Any, macs: int, peak: float) -> Row:
-    p10, p50, p90 = np.percentile(worker.times, (10, 50, 90))
-    depth = np.load(job.folder / f"{worker.name}-{job.model}-{job.threads}.npy")
+def _summary(times: Sequence[float], macs: int, peak: float) -> Row:
+    p10, p50, p90 = (float(value) for value in np.percentile(times, (10, 50, 90)))
     rate = macs / p50 / 1e6
-    return {
-        "p10_ms": round(p10, 4),
-        "p50_ms": round(p50, 4),
-        "p90_ms": round(p90, 4),
-        "runs": len(worker.times),
-        "fps": round(1e3 / p50, 2),
-        "gmacs_per_s": round(rate, 2),
-        "share_of_peak": round(rate / peak, 4),
-        "max_abs_error_m": float(np.abs(depth - expected).max()),
-        "load_ms": round(worker.first["load_ms"], 1),
-    }
+    shown = {"p10_ms": round(p10, 4), "p50_ms": round(p50, 4), "p90_ms": round(p90, 4), "runs": len(times)}
+    return shown | {"fps": round(1e3 / p50, 2), "gmacs_per_s": round(rate, 2), "share_of_peak": round(rate / peak, 4)}

@@ -17,15 +17,16 @@ CHECKPOINTS = HERE.parent / "zoo" / "checkpoints"
 
 def speed(rows: list[dict[str, Any]]) -> None:
     """Speed measured here: one table per model and number of threads, the fastest first."""
-    if rows:
-        first = rows[0]
-        console.heading("1. Speed, measured here")
-        console.out.print(f"{first['hardware']}; governor {first['governor']}; {first['date']}; {first['commit']}")
-        loads = [row["load"] for row in rows]
-        console.out.print(
-            "float32, 1x3x224x224, each runtime in its own process, in turn; "
-            f"load of the machine {min(loads):.1f} to {max(loads):.1f}"
-        )
+    first = rows[0]
+    console.heading("1. Speed, measured here")
+    console.out.print(f"{first['hardware']}; governor {first['governor']}; {first['date']}; {first['commit']}")
+    loads = [row["load"] for row in rows if row["load"]]
+    others = f"; others used up to {max(load['others'] for load in loads):.1f} processors meanwhile" if loads else ""
+    console.out.print(f"{first['input']}, each runtime in its own process, in turn{others}")
+    console.out.print(
+        "ms: median, 10th and 90th percentile of whole calls; peak: share of what this machine can multiply and add; "
+        "faster: times as fast as eager; err: largest difference to it, m; load: from files to the first result, s"
+    )
     for model, threads in dict.fromkeys((row["model"], row["threads"]) for row in rows):
         _speed(model, threads, [row for row in rows if (row["model"], row["threads"]) == (model, threads)])
 
@@ -34,20 +35,36 @@ def _speed(model: str, threads: int, rows: list[dict[str, Any]]) -> None:
     fine = sorted((row for row in rows if row["status"] == "ok"), key=lambda row: row["p50_ms"])
     console.out.print()
     console.heading(f"{model}, {threads} thread{'s' * (threads > 1)}")
-    table = console.table("runtime", "ms ", "p10 ", "p90 ", "fps ", "to zoo ", "peak ", "err m ", "load s ", "MB ")
+    columns = ("ms ", "p10 ", "p90 ", "fps ", "GMAC/s ", "peak ", "faster ", "err ", "load ", "MB ")
+    table = console.table("runtime", *columns)
     table.columns[0].no_wrap = True
-    ours = next((row["p50_ms"] for row in fine if row["runtime"] == "zoo"), None)
+    eager = next((row["p50_ms"] for row in fine if row["runtime"] == "eager"), None)
     for row in fine:
-        times = [f"{row[key]:.2f}" for key in ("p50_ms", "p10_ms", "p90_ms")]
-        ratio = "" if ours is None or row["runtime"] == "zoo" else f"{row['p50_ms'] / ours:.2f}x"
-        share = f"{row['share_of_peak']:.0%}" if row["dtype"] == "float32" else ""
-        rest = (share, f"{row['max_abs_error_m']:.0e}", f"{row['load_ms'] / 1e3:.2f}")
+        times = [_short(row[key]) for key in ("p50_ms", "p10_ms", "p90_ms")]
+        share = f"{row['share_of_peak']:.0%}" if row["dtype"] == "float32" else ""  # of float32's peak
+        ratio = f"{eager / row['p50_ms']:.2f}" if eager else ""
+        rest = (f"{row['max_abs_error_m']:.0e}", _short(row["load_ms"] / 1e3), f"{row['size_bytes'] / 1e6:.1f}")
         name = Text(row["runtime"], style="bold" if row["runtime"] == "zoo" else "")
-        table.add_row(name, *times, f"{row['fps']:.0f}", ratio, *rest, f"{row['size_bytes'] / 1e6:.1f}")
+        table.add_row(name, *times, f"{row['fps']:.0f}", f"{row['gmacs_per_s']:.1f}", share, ratio, *rest)
     console.out.print(table)
+    _lead(fine)
     for row in rows:
         if row["status"] != "ok":
             console.out.print(f"{row['runtime']}: {row['status']}", soft_wrap=True)
+
+
+def _lead(fine: list[dict[str, Any]]) -> None:
+    """How zoo stands to the best of the others that compute in float32."""
+    ours = next((row for row in fine if row["runtime"] == "zoo"), None)
+    best = next((row for row in fine if row["runtime"] != "zoo" and row["dtype"] == "float32"), None)
+    if ours and best:
+        ratio = best["p50_ms"] / ours["p50_ms"]
+        console.out.print(f"zoo: {ratio:.2f} times as fast as {best['runtime']}, the best other in float32")
+
+
+def _short(value: float) -> str:
+    """Three digits, or all before the point."""
+    return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f}"
 
 
 def accuracy() -> None:
@@ -73,7 +90,8 @@ def published() -> None:
     console.out.print(f"{known['conditions']}. {known['source']}")
     table = console.table("network", "input", "GMAC ", "RMSE m ", "delta1 ", "CPU ms ", "GPU ms ")
     for row in known["rows"]:
-        table.add_row(*(f"{value:g}" if isinstance(value, int | float) else value for value in row))
+        network, size, gmacs, rmse, delta1, cpu, gpu = row
+        table.add_row(network, size, f"{gmacs:g}", f"{rmse:.3f}", f"{delta1:.3f}", f"{cpu:g}", f"{gpu:g}")
     console.out.print(table)
     console.out.print(known["power"])
 

@@ -4,11 +4,12 @@ Replaying makes the comparison fair and free of noise: with and without the mode
 
     python benchmarks/tuner.py                    replay what benchmarks/results/tuner-DEVICE.jsonl holds
     python benchmarks/tuner.py --measure          measure what it lacks first (minutes; stops and goes on)
-    python benchmarks/tuner.py --picture docs/tuner.svg
+    python benchmarks/tuner.py --keep             keep the curves in benchmarks/results/tuner-DEVICE.json, for make figures
 """
 
 from __future__ import annotations
 
+import json
 import statistics
 from pathlib import Path
 from typing import Annotated
@@ -69,7 +70,7 @@ def search(times: Times, device: Device, seed: int, *, learn: bool) -> list[floa
 def main(
     device: Annotated[str, typer.Option(help="The device whose measurements to use.")] = "host",
     measure: Annotated[bool, typer.Option("--measure", help="Measure what is missing first.")] = False,
-    picture: Annotated[Path | None, typer.Option(help="Also draw the curves, SVG or PNG (needs matplotlib).")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the curves for make figures.")] = False,
 ) -> None:
     """Compare searches with and without the model at equal trials."""
     target = find(device)
@@ -97,28 +98,10 @@ def main(
         table.add_row(str(trials), f"{random:.3f}", f"{model:.3f}", *above, won)
     console.out.print(table)
     console.out.print(f"the best of all settings: {ideal:.3f} ms")
-    if picture:
-        draw(picture, {"random": blind / ideal, "model": guided / ideal}, len(workloads))
-
-
-def draw(path: Path, curves: dict[str, np.ndarray], layers: int) -> None:
-    """Median and range over the seeds, against the trials."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    mpl.rcParams["svg.hashsalt"] = "fastdepth"
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(6, 3.6), layout="constrained")
-    for (name, sums), colour in zip(curves.items(), ("#8a8a8a", "#c0392b"), strict=True):
-        percent = 100 * (sums - 1)
-        axes.plot(TRIALS, np.median(percent, 0), "o-", color=colour, label=name)
-        axes.fill_between(TRIALS, percent.min(0), percent.max(0), color=colour, alpha=0.15, linewidth=0)
-    axes.set(xlabel="settings measured per layer", ylabel="% above the best of all", ylim=(0, None))
-    axes.set_title(f"{layers} layers, {len(SEEDS)} seeds: median and range", fontsize=10)
-    axes.legend(frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+    if keep:
+        sums = {"random": blind.round(5).tolist(), "model": guided.round(5).tolist()}
+        kept = {"layers": len(workloads), "trials": TRIALS, "best_ms": round(ideal, 5)} | sums
+        path.with_suffix(".json").write_text(json.dumps(kept) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """What people would run a network with: one file per runtime, each with the same things.
 
-NEEDS       distributions that must be installed (their versions are recorded)
-prepare     (job) -> None: exports or compiles into job.folder, once, untimed
-load        (job) -> run: everything up to a callable (3, H, W) float32 -> (H, W) metres
+NEEDS       distributions that must be installed, the one that runs first (their versions are recorded)
 DTYPE       what it computes in, where that is not float32
+PER_THREADS whether what it prepares depends on the number of threads, where it does
+prepare     (job) -> None: exports or compiles into job.folder, once, untimed; or None
+load        (job) -> run: everything up to a callable (3, H, W) float32 -> (H, W) metres
 files       (job) -> what has to be shipped for it to run, besides the runtime itself
 """
 
@@ -52,6 +53,10 @@ class Job:
 
         torch.set_num_threads(self.threads)
         return zoo.load(self.model)
+
+    def depth(self, runtime: str) -> Path:
+        """Where a runtime leaves what it computed from the example."""
+        return self.folder / f"{runtime}-{self.model}-{self.threads}.npy"
 
     def example(self) -> NDArray[np.float32]:
         """The picture everything is timed on: (3, 224, 224) of noise; no runtime's time depends on what is in it."""

@@ -7,10 +7,7 @@ import torch
 from . import Job, Run
 
 NEEDS = ("torch",)
-
-
-def prepare(job: Job) -> None:
-    """Nothing to make."""
+prepare = None
 
 
 def load(job: Job) -> Run:

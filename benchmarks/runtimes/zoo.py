@@ -1,6 +1,5 @@
 """This project's own: an artifact made by `zoo compile`."""
 
-from functools import cache
 from pathlib import Path
 
 from . import Job, Run
@@ -13,20 +12,16 @@ def _folder(job: Job) -> Path:
 
 
 def prepare(job: Job) -> None:
-    _build(job.model, job.device, _folder(job))
-
-
-@cache  # one artifact serves every number of threads; another run builds anew, as the kernels may have changed
-def _build(model: str, device_name: str, folder: Path) -> None:
+    """Built anew every time, as the kernels may have changed."""
     import zoo
     from zoo.kernels.build import build
     from zoo.kernels.device import device
     from zoo.kernels.export import trace
     from zoo.variant import variant
 
-    record = variant(model).weights
-    facts = {"name": model, "weights_sha256": record.sha256 if record else "", "status": "released"}
-    build(trace(zoo.load(model), 224, 224), device(device_name), folder, facts)
+    record = variant(job.model).weights
+    facts = {"name": job.model, "weights_sha256": record.sha256 if record else "", "status": "released"}
+    build(trace(zoo.load(job.model), 224, 224), device(job.device), _folder(job), facts)
 
 
 def load(job: Job) -> Run:
