@@ -22,7 +22,7 @@ NAMES = ("speed", "layers", "rooms", "training", "pruning", "tuner")
 
 def main(
     names: Annotated[list[str] | None, typer.Argument(help=f"Of {', '.join(NAMES)}; default all.")] = None,
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for them.")] = DOCS,
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for them.", show_default="docs")] = DOCS,
 ) -> None:
     """Draw pictures from kept rows; the same rows give the same bytes."""
     from zoo.picture import write
