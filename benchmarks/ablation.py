@@ -11,6 +11,7 @@ Random weights: times only. All networks run in turn, round after round, so that
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 import time
@@ -84,6 +85,7 @@ def measure(
 
     torch.set_num_threads(threads)
     common = conditions() | {"threads": threads, "dtype": "float32", "provenance": "measured"}
+    common |= {"load": round(os.getloadavg()[0], 2)}
     rows: list[Row] = []
     runs: list[tuple[Row, Run, np.ndarray]] = []
     others = {other.name: other for other in instead.networks()}

@@ -80,13 +80,13 @@ def test_residual_blocks_pools_and_concatenated_skips(tmp_path):
 
 
 def test_channels_that_do_not_fill_their_vectors_cannot_stand_before_others():
-    plan = rewrite(trace(Study(9).eval(), 24, 40))
+    plan = rewrite(trace(Study(9).eval(), 24, 40), host().lanes)
     with pytest.raises(KernelError, match=r"project: 9 channels, after which more are concatenated; use a multiple of"):
         lower(plan, host(), {})
 
 
 def test_a_graphics_processor_has_no_pool_yet():
-    plan = rewrite(trace(Study(32).eval(), 24, 40))
+    plan = rewrite(trace(Study(32).eval(), 24, 40), 1)
     with pytest.raises(KernelError, match=r"pool3s2-f32-c16-12x20 on tx2: there is no kernel for pooling"):
         lower(plan, device("tx2"), {})
 

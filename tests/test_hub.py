@@ -147,6 +147,53 @@ def test_a_broken_clone_fails_and_can_be_tried_again(cache, tmp_path):
     )
 
 
+UNPLUGGED = """
+        import socket, sys
+        def gone(event, arguments):
+            if event in ("socket.connect", "socket.getaddrinfo", "socket.sendto"):
+                raise OSError(f"the network is unplugged: {event} {arguments[1:]}")
+        sys.addaudithook(gone)
+"""
+
+
+def test_right_after_a_clone_with_the_network_unplugged(tmp_path):
+    """Where the system lets us, in a network namespace of its own, which has no network at all; the hook is for elsewhere."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
+    subprocess.run(["git", "clone", "--quiet", ROOT, tmp_path / "clone"], check=True)
+    alone = ["unshare", "--map-root-user", "--net"]
+    if not shutil.which("unshare") or subprocess.run([*alone, "true"], check=False, capture_output=True).returncode:
+        alone = []
+    program = (
+        UNPLUGGED
+        + """
+        import torch
+        network = torch.hub.load(".", "fastdepth_pruned", source="local")
+        assert network(torch.zeros(1, 3, 32, 32)).shape == (1, 1, 32, 32)
+        sys.argv = ["zoo", "pull", "fastdepth_pruned", "--to", "pulled"]
+        from zoo.cli import main
+        import zoo
+        assert zoo.__file__.startswith(sys.argv_clone), zoo.__file__
+        main()
+        """
+    )
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "ZOO_"))}
+    environment |= {"HF_HOME": str(tmp_path / "hf"), "TORCH_HOME": str(tmp_path / "torch")}
+    program = textwrap.dedent(program).replace("sys.argv_clone", repr(str(tmp_path / "clone")))
+    done = subprocess.run(
+        [*alone, sys.executable, "-c", program],
+        cwd=tmp_path / "clone",
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    committed = tmp_path / "clone" / "zoo" / "checkpoints" / "fastdepth_pruned"
+    for path in committed.iterdir():
+        assert (tmp_path / "clone" / "pulled" / path.name).read_bytes() == path.read_bytes()
+
+
 @pytest.mark.parametrize("words", ['"fastdepth", nonsense=1', '"fastdepth", True, "cpu"'])
 def test_unknown_arguments_are_type_errors(words, tmp_path):
     python(

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 import pytest
@@ -27,9 +28,21 @@ REPOSITORY = f"me/{RECORD.repo}"
 @pytest.fixture
 def hub():
     server = Hub()
-    server.oid = server.add(REPOSITORY, {file: (BUNDLED / NAME / file).read_bytes() for file in FILES})
+    server.oid = server.add(REPOSITORY, {path.name: path.read_bytes() for path in (BUNDLED / NAME).iterdir()})
     yield server
     server.close()
+
+
+OUTCOMES = []
+
+
+@pytest.fixture(autouse=True)
+def _told(request, record_property):
+    """The case and what came of it, for the table at the end."""
+    OUTCOMES.clear()
+    yield
+    record_property("case", "Hub: " + request.node.name.removeprefix("test_").replace("_", " "))
+    record_property("outcome", "; ".join(OUTCOMES) or "as it should")
 
 
 @pytest.fixture
@@ -60,6 +73,7 @@ def fetched(done):
     assert done.returncode == 0, done.stderr
     path = done.stdout.strip()
     assert digest(Path(path)) == RECORD.sha256
+    OUTCOMES.append("the right file")
     return path
 
 
@@ -68,6 +82,7 @@ def refused(done, *words):
     assert done.returncode == 2, (done.stdout, done.stderr)
     lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert len(lines) == 1
+    OUTCOMES.append(lines[0].split(": ", 2)[-1])
     assert "Traceback" not in done.stderr
     for word in words:
         assert word in lines[0]
@@ -86,9 +101,29 @@ def test_the_first_pull_downloads_and_a_pinned_second_one_asks_nothing(hub, home
 
 def test_a_folder_is_the_repository_byte_for_byte(hub, home, tmp_path):
     fetched(zoo(hub, home, "pull", NAME, "--to", str(tmp_path / "out")))
-    for file in FILES:
-        assert (tmp_path / "out" / file).read_bytes() == (BUNDLED / NAME / file).read_bytes()
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted(FILES)
+    for path in (BUNDLED / NAME).iterdir():
+        assert (tmp_path / "out" / path.name).read_bytes() == path.read_bytes()
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {*FILES, "example.jpg"}
+    fetched(zoo(hub, home, "pull", NAME, "--to", str(tmp_path / "bundled"), ZOO_NAMESPACE=""))
+    assert {p.name for p in (tmp_path / "bundled").iterdir()} == {*FILES, "example.jpg"}
+
+
+def test_a_repository_may_lack_the_picture_and_hold_what_nobody_asked_for(hub, home, tmp_path):
+    files = {file: (BUNDLED / NAME / file).read_bytes() for file in FILES}
+    hub.repositories[REPOSITORY].clear()
+    hub.add(REPOSITORY, files | {"../../evil.txt": b"x", "pytorch_model.bin": b"x"})
+    fetched(zoo(hub, home, "pull", NAME, "--to", str(tmp_path / "out")))
+    assert {p.name for p in (tmp_path / "out").iterdir()} == set(FILES)
+    assert not list(tmp_path.rglob("*evil*"))
+    assert not any("evil" in path or "bin" in path for _, path in hub.requests)
+
+
+def test_the_client_s_own_snapshot_is_a_checkpoint_folder(hub, home):
+    program = f"from huggingface_hub import snapshot_download as get; print(get({REPOSITORY!r}))"
+    done = subprocess.run([sys.executable, "-c", program], env=environment(hub, home), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    done = zoo(hub, home, "verify", done.stdout.strip(), "--json")
+    assert json.loads(done.stdout)[0]["status"] == "ok"
 
 
 def test_without_an_account_the_bundled_copy_is_pulled_and_nothing_asked(hub, home):
@@ -130,20 +165,59 @@ def test_an_answer_that_may_pass_is_asked_again(hub, home, status):
 
 
 def test_a_connection_that_is_cut_is_taken_up_where_it_broke(hub, home):
+    """The client keeps whole portions of 10 MiB; a smaller file is asked for anew."""
     hub.faults.append(("GET", "model.safetensors", "cut"))
     fetched(zoo(hub, home, "pull", NAME))
     assert hub.count()["GET"] >= 2
+    large = variant("fastdepth").weights
+    hub.add(f"me/{large.repo}", {large.file: (BUNDLED / "fastdepth" / large.file).read_bytes()})
+    hub.faults.append(("GET", "model.safetensors", "cut"))
+    done = zoo(hub, home, "pull", "fastdepth")
+    assert digest(Path(done.stdout.strip())) == large.sha256
+    assert f"bytes={10 * 2**20}-" in hub.ranges
 
 
 @pytest.mark.parametrize("kind", ["corrupt", "short"])
 def test_a_wrong_body_never_becomes_weights(hub, home, kind, tmp_path):
     hub.faults.append(("GET", "model.safetensors", kind))
     done = zoo(hub, home, "pull", NAME, "--to", str(tmp_path / "out"))
-    if kind == "corrupt":
-        refused(done, "sha256 differs from the pinned")
-    else:
-        refused(done)
+    refused(done, *["damaged on its way; removed from the cache"] * (kind == "corrupt"))
     assert not (tmp_path / "out" / "model.safetensors").exists()
+    fetched(zoo(hub, home, "pull", NAME))
+
+
+def test_a_repository_of_other_weights_is_not_taken_for_the_pinned_ones(hub, home):
+    content = (BUNDLED / NAME / "model.safetensors").read_bytes()
+    hub.add(REPOSITORY, {"model.safetensors": content[:-1] + bytes([content[-1] ^ 1])})
+    refused(zoo(hub, home, "pull", NAME), "sha256 differs from the pinned", "removed from the cache")
+    hub.repositories[REPOSITORY].popitem()
+    fetched(zoo(hub, home, "pull", NAME))
+
+
+def test_a_cached_file_that_rotted_is_removed_and_fetched_again(hub, home):
+    path = Path(fetched(zoo(hub, home, "pull", NAME, "--revision", hub.oid)))
+    content = path.read_bytes()
+    path.resolve().write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    refused(zoo(hub, home, "pull", NAME, "--revision", hub.oid), "damaged on its way; removed from the cache")
+    fetched(zoo(hub, home, "pull", NAME, "--revision", hub.oid))
+
+
+@pytest.fixture(scope="module")
+def unanswered(tmp_path_factory):
+    """A pull from where nobody listens; the client tries for 23 seconds, so it is begun before the other tests."""
+    home = tmp_path_factory.mktemp("nobody")
+    nobody = types.SimpleNamespace(url="http://127.0.0.1:9")
+    words = [sys.executable, "-m", "zoo", "pull", NAME]
+    with subprocess.Popen(
+        words, env=environment(nobody, home), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        yield process
+        process.kill()
+
+
+@pytest.fixture(autouse=True)
+def _begun(unanswered):
+    """Whichever test is first."""
 
 
 def test_a_wrong_revision_is_named(hub, home):
@@ -212,6 +286,10 @@ def test_push_without_a_card_or_to_nowhere_is_refused(hub, home, tmp_path):
     (tmp_path / "model.safetensors").write_bytes((BUNDLED / NAME / "model.safetensors").read_bytes())
     (tmp_path / "config.json").write_bytes((BUNDLED / NAME / "config.json").read_bytes())
     refused(zoo(hub, home, "push", str(tmp_path), "--to", "me"), "lacks README.md")
+    content = (tmp_path / "model.safetensors").read_bytes()
+    (tmp_path / "model.safetensors").write_bytes(content[:-4])
+    refused(zoo(hub, home, "push", str(tmp_path), "--to", "me"), "not a readable safetensors file")
+    assert not hub.requests
     hub.faults += [("POST", "/api/repos/create", 403)]
     refused(zoo(hub, home, "push", NAME, "--to", "me", HF_TOKEN="hf_x"), "403")
 
@@ -226,3 +304,8 @@ def test_verify_names_what_is_wrong(hub, home, tmp_path):
     done = zoo(hub, home, "verify", str(tmp_path), "--json")
     assert done.returncode == 2
     assert "not a readable safetensors file" in json.loads(done.stdout)[0]["status"]
+
+
+def test_where_nobody_answers_it_is_said(unanswered):
+    out, err = unanswered.communicate()
+    refused(subprocess.CompletedProcess([], unanswered.returncode, out, err), "the Hub is out of reach")

@@ -136,7 +136,9 @@ def page(service: Service) -> gr.Blocks:
                 start = gr.Button("Estimate depth", variant="primary")
                 gr.Examples(service.examples(), photo, label="Rendered rooms")
             with gr.Column():
-                coloured = gr.Image(label="Depth", interactive=False, format="png", elem_id="depth")
+                # no label and one button, as they lie over the legend; Gradio's button to share would tell huggingface.co
+                look: dict[str, Any] = {"show_label": False, "buttons": ["download"], "format": "png"}
+                coloured = gr.Image(label="Depth", interactive=False, elem_id="depth", **look)
                 said = gr.Markdown(HINT, elem_id="read-out")
                 cloud = gr.Model3D(label="Scene")
                 lens = "Lens, degrees across (63.3: that of the training frames)"
