@@ -52,15 +52,15 @@ def trace(network: torch.nn.Module, height: int, width: int) -> Plan:
             continue
         if node.target is ATEN.conv2d.default:
             name = names[node.args[1].name].removesuffix(".weight").removesuffix(".conv")
-            steps[name] = _Open(name, node, owner[node.args[0]])
+            steps[name] = _open(name, node, owner, steps)
             parameters[f"{name}.weight"] = value(node.args[1])
             if len(node.args) > 2 and node.args[2] is not None:
                 parameters[f"{name}.bias"] = value(node.args[2])
             owner[node] = name
             continue
-        if node.target is ATEN.max_pool2d.default and owner[node.args[0]] != "image":
+        if node.target is ATEN.max_pool2d.default and owner.get(node.args[0]) in steps:
             name = list(node.meta["nn_module_stack"].values())[-1][0]
-            steps[name] = _Open(name, node, owner[node.args[0]])
+            steps[name] = _open(name, node, owner, steps)
             owner[node] = name
             continue
         if node.target is ATEN.cat.default:
@@ -98,6 +98,12 @@ def trace(network: torch.nn.Module, height: int, width: int) -> Plan:
             raise KernelError(f"{step.name}: the plan has no step for {node.target}")
         owner[node] = step.name
     return Plan(tuple(_close(step) for step in steps.values()), parameters, joins=joins)
+
+
+def _open(name: str, node: Any, owner: dict[Any, str], steps: dict[str, _Open]) -> _Open:
+    if name in steps:
+        raise KernelError(f"{name}: runs twice; the plan names steps after layers, so each runs once")
+    return _Open(name, node, owner[node.args[0]])
 
 
 def _latest(node: Any, owner: dict[Any, str], order: list[str]) -> Any:

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import max_pool2d
 
 from conftest import seeded
 from zoo.kernels.errors import KernelError
@@ -118,6 +119,8 @@ class Odd(nn.Module):
         (Odd(nn.Conv2d(4, 8, 3, padding=1, groups=4)), "only square, centred convolutions"),
         (Odd(nn.MaxPool2d(2)), "only square, centred pools"),
         (Odd(nn.Sequential(nn.MaxPool2d(3, 2, 1), nn.ReLU())), "of a pool's result"),
+        (Odd(lambda x: max_pool2d(max_pool2d(x, 3, 2, 1), 3, 2, 1)), "runs twice"),
+        (Odd(nn.Sequential(*2 * [nn.Conv2d(4, 4, 1)])), "last.1: runs twice"),
         (Odd(lambda x: x + 1), "adds two tensors of equal shape"),
         (Odd(lambda x: x + x), "adds two tensors of equal shape"),
         (Odd(lambda x: x + x.sigmoid()), "follows a tensor that others read too"),
