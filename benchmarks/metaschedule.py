@@ -4,9 +4,9 @@
     python benchmarks/metaschedule.py --seconds 60    search first what it lacks (stops and goes on, a layer at a time)
 
 MetaSchedule gets our computation before any schedule, channels already in blocks of a vector, and searches with its own rules,
-both processors and its own cost model. `--space default` is its space as it comes; `--space bounded` has one vector as the innermost
-tile and at most 16 unrolled steps, instead of 64 and 512, which the compiler is quicker with. Ours begins with an empty log and
-uses one processor. Then the best of each is timed again, in turn, in one process.
+both processors and its own cost model. `--space default` is its space as it comes; `--space bounded` has one vector as the
+innermost tile and at most 16 unrolled steps, instead of 64 and 512, which the compiler is quicker with. Ours begins with an
+empty log and uses one processor. Then the best of each is timed again, in turn, in one process.
 """
 
 from __future__ import annotations
