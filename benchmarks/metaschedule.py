@@ -3,9 +3,10 @@
     python benchmarks/metaschedule.py                 show what benchmarks/results/metaschedule-DEVICE.jsonl holds
     python benchmarks/metaschedule.py --seconds 60    search first what it lacks (stops and goes on, a layer at a time)
 
-MetaSchedule gets our computation before any schedule, channels already in blocks of a vector, and searches with its own space,
-both processors and its own cost model. Ours begins with an empty log and uses one processor. Then the best of each is timed
-again, in turn, in one process.
+MetaSchedule gets our computation before any schedule, channels already in blocks of a vector, and searches with its own rules,
+both processors and its own cost model. `--space default` is its space as it comes; `--space bounded` has one vector as the
+innermost tile and at most 16 unrolled steps, instead of 64 and 512, which the compiler is quicker with. Ours begins with an
+empty log and uses one processor. Then the best of each is timed again, in turn, in one process.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import statistics
 import subprocess
@@ -27,7 +29,7 @@ import typer
 ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT))
 
-from benchmarks.conditions import Load, conditions  # noqa: E402
+from benchmarks.conditions import conditions  # noqa: E402
 from zoo import console  # noqa: E402
 from zoo.kernels.device import Device, host  # noqa: E402
 from zoo.kernels.log import Record  # noqa: E402
@@ -43,6 +45,8 @@ LAYERS = [
 ]
 BATCH = 8  # settings that MetaSchedule builds and measures at a time; ours has the same
 BUILD_LIMIT = 10.0  # seconds; some of its settings would keep the compiler busy for minutes
+FAILED = 1e9  # seconds, its mark of a setting that did not run
+SPACES = ("default", "bounded")
 TURNS = 5
 Row = dict[str, Any]
 
@@ -55,44 +59,48 @@ def main(
         int | None, typer.Option(min=10, help="For each tuner and layer; search what is lacking.")
     ] = None,
     most: Annotated[int, typer.Option(min=1, help="Layers to search now, at most.")] = len(LAYERS),
+    space: Annotated[str, typer.Option(help="MetaSchedule's: default or bounded.")] = "default",
     search: Annotated[str | None, typer.Option(hidden=True)] = None,
     folder: Annotated[Path, typer.Option(hidden=True)] = Path(),
 ) -> None:
     """Compare the two tuners."""
     device = host()
     if search:
-        metaschedule(Workload.parse(search), device, folder)
+        metaschedule(Workload.parse(search), device, space, folder)
         return
+    if space not in SPACES:
+        console.complain(f"--space {space}: give {' or '.join(SPACES)}")
+        raise typer.Exit(2)
     path = ROOT / "benchmarks" / "results" / f"metaschedule-{device.name}.jsonl"
     rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     if seconds:
-        known = [(row["workload"], row["seconds"]) for row in rows]
-        for layer in [layer for layer in LAYERS if (layer, seconds) not in known][:most]:
-            rows.append(compare(Workload.parse(layer), device, seconds))
+        known = [(row["workload"], row["space"], row["seconds"]) for row in rows]
+        for layer in [layer for layer in LAYERS if (layer, space, seconds) not in known][:most]:
+            rows.append(compare(Workload.parse(layer), device, space, seconds))
             path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     if not rows:
         console.complain(f"{path}: no rows yet; run with --seconds 60")
         raise typer.Exit(2)
     console.heading(f"Best of each tuner after the same wall time; 1 thread, {rows[0]['hardware']}")
-    table = console.table("layer", "s ", "ours ms ", "settings ", "MetaSchedule ms ", "settings ", "built ", "ratio ")
+    table = console.table("layer", "space", "s ", "ours ms ", "tried ", "theirs ms ", "tried ", "built ", "ratio ")
     for row in rows:
         best = row["metaschedule_ms"]
         theirs = (f"{best:.3f}", f"{best / row['zoo_ms']:.2f}") if best else ("none", "")
         counts = (str(row["metaschedule_settings"]), str(row["metaschedule_built"]))
         ours = (f"{row['zoo_ms']:.3f}", str(row["zoo_settings"]))
-        table.add_row(row["workload"], str(row["seconds"]), *ours, theirs[0], *counts, theirs[1])
+        table.add_row(row["workload"], row["space"], str(row["seconds"]), *ours, theirs[0], *counts, theirs[1])
     console.out.print(table)
 
 
-def compare(w: Workload, device: Device, seconds: int) -> Row:
+def compare(w: Workload, device: Device, space: str, seconds: int) -> Row:
     """Both searches, one after the other, and their best timed in turn."""
-    load = Load(lambda: sum(os.times()[:4]))
+    before = os.getloadavg()[0]
     console.say(f"{w}: our search")
     records = ours(w, device, seconds)
     console.say(f"{w}: MetaSchedule's")
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        command = [sys.executable, __file__, "--search", str(w), "--folder", scratch]
+        command = [sys.executable, __file__, "--search", str(w), "--space", space, "--folder", scratch]
         with (folder / "output").open("w") as output:
             process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
             try:
@@ -102,9 +110,10 @@ def compare(w: Workload, device: Device, seconds: int) -> Row:
                 process.wait()
         settings, built = counted(folder)
         zoo_ms, theirs_ms = timed(w, device, min(records, key=lambda record: record.time).knobs, folder)
-    row = {"workload": str(w), "seconds": seconds, "threads": 1, "provenance": "measured"}
+    load = {"before": round(before, 2), "after": round(os.getloadavg()[0], 2)}
+    row = {"workload": str(w), "space": space, "seconds": seconds, "threads": 1, "provenance": "measured"}
     row |= {"zoo_ms": zoo_ms, "zoo_settings": len(records), "metaschedule_ms": theirs_ms}
-    return row | {"metaschedule_settings": settings, "metaschedule_built": built, "load": load.so_far()} | conditions()
+    return row | {"metaschedule_settings": settings, "metaschedule_built": built, "load": load} | conditions()
 
 
 def ours(w: Workload, device: Device, seconds: float) -> list[Record]:
@@ -144,7 +153,7 @@ def target_of(device: Device) -> Any:
     return tvm.target.Target(dict(device.target) | {"num-cores": 1})
 
 
-def metaschedule(w: Workload, device: Device, folder: Path) -> None:
+def metaschedule(w: Workload, device: Device, space: str, folder: Path) -> None:
     """Search until killed. What was measured is in the folder's database."""
     from tvm.s_tir import meta_schedule
 
@@ -157,21 +166,21 @@ def metaschedule(w: Workload, device: Device, folder: Path) -> None:
         str(folder),
         max_trials_global=1_000_000,
         num_trials_per_iter=BATCH,
-        space=meta_schedule.space_generator.PostOrderApply(sch_rules=_rules(device.lanes)),
+        space=_space(space, device.lanes),
         builder=meta_schedule.builder.LocalBuilder(timeout_sec=BUILD_LIMIT),
         runner=meta_schedule.runner.LocalRunner(evaluator_config=evaluator),
         seed=0,
     )
 
 
-def _rules(lanes: int) -> list[Any]:
-    """Its rules for processors, with one vector as the innermost tile and 16 unrolled steps instead of 64 and 512.
-
-    With those of its default, not one of its settings was built within the limit.
-    """
+def _space(name: str, lanes: int) -> Any:
+    """Its rules for processors, as they come or bounded."""
+    if name == "default":
+        return "post-order-apply"
     from tvm.s_tir.meta_schedule import schedule_rule as rule
+    from tvm.s_tir.meta_schedule import space_generator
 
-    return [
+    rules = [
         rule.InlineConstantScalars(),
         rule.AutoInline(
             into_producer=False,
@@ -190,17 +199,19 @@ def _rules(lanes: int) -> list[Any]:
         rule.ParallelizeVectorizeUnroll(max_vectorize_extent=lanes, unroll_max_steps=[0, 16], unroll_explicit=True),
         rule.RandomComputeLocation(),
     ]
+    return space_generator.PostOrderApply(sch_rules=rules)
 
 
 def counted(folder: Path) -> tuple[int, int]:
-    """(settings in the database, those that were built and ran). A last line cut short by the end is taken off."""
-    path = folder / "database_tuning_record.json"
+    """(settings that were tried, those that were built and ran). A last line cut short by the end is taken off."""
+    output, path = folder / "output", folder / "database_tuning_record.json"
+    tried = sum(map(int, re.findall(r"Sending (\d+) sample", output.read_text()))) if output.exists() else 0
     if not path.exists():
-        return 0, 0
+        return tried, 0
     text = path.read_text()
     path.write_text(text[: text.rfind("\n") + 1])
     seconds = [json.loads(line)[1][1] for line in path.read_text().splitlines()]
-    return len(seconds), sum(min(times) < 1e9 for times in seconds)
+    return tried, sum(min(times) < FAILED for times in seconds)
 
 
 def timed(w: Workload, device: Device, knobs: dict[str, int], folder: Path) -> tuple[float, float | None]:

@@ -64,14 +64,21 @@ def test_the_limit_is_whichever_is_slower():
 
 def test_a_database_cut_short_is_read_up_to_there(tmp_path):
     assert metaschedule.counted(tmp_path) == (0, 0)
+    (tmp_path / "output").write_text("Sending 8 sample(s) to builder\nSending 3 sample(s) to builder\n")
     path = tmp_path / "database_tuning_record.json"
     path.write_text("[0, [[], [0.001], {}, []]]\n[0, [[], [1e10], {}, []]]\n[0, [[], [0.0")
-    assert metaschedule.counted(tmp_path) == (2, 1)
+    assert metaschedule.counted(tmp_path) == (11, 1)
     assert path.read_text().endswith("{}, []]]\n")
 
 
 @pytest.mark.parametrize(
-    "words", ["layers.py --json none/rows.jsonl", "layers.py -m nothing", "metaschedule.py --seconds 1"]
+    "words",
+    [
+        "layers.py --json none/rows.jsonl",
+        "layers.py -m nothing",
+        "metaschedule.py --seconds 1",
+        "metaschedule.py --space x",
+    ],
 )
 def test_wrong_arguments_are_a_clear_line(words):
     script, *rest = words.split()

@@ -2,7 +2,8 @@
 
 NEEDS       distributions that must be installed, the one that runs first (their versions are recorded)
 DTYPE       what it computes in, where that is not float32
-PER_THREADS whether what it prepares depends on the number of threads, where it does
+PER_THREADS is there where what it prepares depends on the number of threads
+ONE_THREAD  is there where it uses one thread, whatever it is given
 prepare     (job) -> None: exports or compiles into job.folder, once, untimed; or None
 load        (job) -> run: everything up to a callable (3, H, W) float32 -> (H, W) metres
 files       (job) -> what has to be shipped for it to run, besides the runtime itself
@@ -59,8 +60,13 @@ class Job:
         return self.folder / f"{runtime}-{self.model}-{self.threads}.npy"
 
     def example(self) -> NDArray[np.float32]:
-        """The picture everything is timed on: (3, 224, 224) of noise; no runtime's time depends on what is in it."""
-        return np.random.default_rng(0).random((3, 224, 224), np.float32)
+        """What everything is timed on."""
+        return example()
+
+
+def example() -> NDArray[np.float32]:
+    """A picture: (3, 224, 224) of noise; no runtime's time depends on what is in it."""
+    return np.random.default_rng(0).random((3, 224, 224), np.float32)
 
 
 def find(name: str) -> ModuleType:

@@ -1,10 +1,11 @@
-"""TVM without a schedule of ours: its importer, its default pipeline, one thread whatever is asked for."""
+"""TVM without a schedule of ours: its importer, its default pipeline."""
 
 from pathlib import Path
 
 from . import Job, Run
 
 NEEDS = ("apache-tvm", "torch")
+ONE_THREAD = True
 
 
 def _path(job: Job) -> Path:
