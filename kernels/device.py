@@ -91,13 +91,8 @@ def _read(path: Path) -> Device:
         return made(tomllib.loads(path.read_text("utf-8")))
     except OSError as error:
         raise KernelError(f"{path}: {error.strerror}") from error
-    except (
-        KeyError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        RecursionError,
-    ) as error:  # TOML that is none is a ValueError
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        # TOML that is none is a ValueError
         what = f"{error} is missing" if isinstance(error, KeyError) else error
         raise KernelError(f"{path}: not a device record ({what})") from error
 

@@ -74,13 +74,8 @@ class Recipe:
             return made
         except OSError as error:
             raise ZooError(f"{path}: {error.strerror or error}") from error
-        except (
-            KeyError,
-            TypeError,
-            ValueError,
-            AttributeError,
-            RecursionError,
-        ) as error:  # TOML that is none is a ValueError
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+            # TOML that is none is a ValueError
             raise ZooError(f"{path}: not a recipe ({error})") from error
 
     def steps(self) -> Iterator[tuple[Phase, int, float]]:
