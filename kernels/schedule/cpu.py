@@ -8,13 +8,8 @@ from tvm import IRModule
 from tvm.s_tir import Schedule
 
 from ..device import Device
-from ..workload import Workload
-from .knobs import Knobs, check
-
-# where the padded input is staged: nowhere; per task, as a block of the result needs only its own block of the input;
-# or per strip, for all blocks that read it, unless there is but one strip to share out: then every task stages it again,
-# which costs less than reading the weights once for every strip
-STAGES = {"pointwise": None, "depthwise": "task", "pool": "task", "stem": "strip", "conv": "strip"}
+from ..workload import PER_CHANNEL, Workload
+from .knobs import Knobs, check, in_place
 
 
 def schedule(function: Any, w: Workload, device: Device, knobs: Knobs, symbol: str) -> Schedule:
@@ -24,11 +19,20 @@ def schedule(function: Any, w: Workload, device: Device, knobs: Knobs, symbol: s
     if w.kind == "head":
         across_lanes(sch, factor=_factor(w), **knobs)
     else:
-        alone = w.kind == "conv" and knobs["strip"] == w.conv_sides[0]
         half = w.cout <= device.lanes // 2  # one half of the lanes is computed, the other is zeros
-        stage = "task" if alone else STAGES[w.kind]
-        register_tiles(sch, factor=_factor(w), stage=stage, parts=1 + half, **knobs)
+        register_tiles(sch, factor=_factor(w), frame=_frame(w, knobs), parts=1 + half, **knobs)
     return sch
+
+
+def _frame(w: Workload, knobs: Knobs) -> str:
+    """Where the input gets its frame of zeros: "none"; "place": where it lies, by conditions; staged per "task", as a block
+    of the result needs only its own block of the input; or per "strip", for all blocks that read it, unless there is but
+    one strip to share out: then every task stages it again, which costs less than reading the weights for every strip."""
+    if w.kind == "pointwise":
+        return "none"
+    if w.kind in PER_CHANNEL:
+        return "place" if in_place(w) else "task"
+    return "task" if w.kind == "conv" and knobs["strip"] == w.conv_sides[0] else "strip"
 
 
 def _factor(w: Workload) -> int:
@@ -44,17 +48,19 @@ def register_tiles(
     strip: int,
     unroll: int,
     factor: int,
-    stage: str | None,
+    frame: str,
     parts: int,
 ) -> None:
     """for o: for h: for w: for reduction: vector
 
-    ->  parallel strip: parallel block group: (stage the padded strip)
+    ->  parallel strip: parallel block group: (stage the framed strip)
             for row tile: for column tile:
                 for reduction: unrolled blocks x rows x cols: vector accumulators in registers
                 unrolled blocks x rows x cols (x 2 x 2 where doubled) x parts of a vector: epilogue, write
     """
     conv, result = sch.get_sblock("conv"), sch.get_sblock("result")
+    if frame == "place":
+        sch.compute_inline(sch.get_sblock("padded"))
     o, h, v, lane = sch.get_loops(result)
     oo, oi = sch.split(o, [None, blocks])
     hs, ho, hi = sch.split(h, [None, strip // rows, rows * factor])
@@ -63,12 +69,12 @@ def register_tiles(
     sch.reorder(hs, oo, ho, vo, oi, hi, vi, *part, lane)
     sch.compute_at(conv, vo, preserve_unit_loops=True)
     sch.set_scope(conv, 0, "local")
-    if stage == "strip":
+    if frame == "strip":
         _stage(sch, hs)
         sch.parallel(hs)
     else:
         task = sch.fuse(hs, oo)
-        if stage == "task":
+        if frame == "task":
             _stage(sch, task)
         sch.parallel(task)
     for loop in (oi, hi, vi, *part):
@@ -87,6 +93,10 @@ def register_tiles(
         sch.unroll(loop)
     sch.vectorize(tile[3])
     init = sch.decompose_reduction(conv, head)
+    if (
+        frame == "place"
+    ):  # every tap is its own piece of code, whose conditions are of whole rows and the first and last columns
+        sch.unroll(head)
     _unroll_vector(sch, init, 4)
 
 

@@ -51,9 +51,15 @@ def space(w: Workload, device: Device) -> Iterator[dict[str, int]]:
                 yield {"rows": rows, "cols": cols, "blocks": blocks, "strip": strip, "unroll": unroll}
 
 
+def in_place(w: Workload) -> bool:
+    """Whether the input is read where it lies, its frame of zeros made by conditions: where nothing else is done to it, and
+    few enough numbers read it that a copy of it does not pay."""
+    return w.kind in PER_CHANNEL and not w.prologue
+
+
 def staged(w: Workload, strip: int, device: Device) -> int:
-    """Bytes of padded input that a strip of so many rows needs."""
-    if w.kind == "pointwise":
+    """Bytes of padded input that a strip of so many rows needs a copy of."""
+    if w.kind == "pointwise" or in_place(w):
         return 0
     depth = {"stem": w.cin, **dict.fromkeys(PER_CHANNEL, device.lanes)}.get(
         w.kind, -(-w.cin // device.lanes) * device.lanes
@@ -90,7 +96,8 @@ def _idleness(w: Workload, device: Device, k: dict[str, int]) -> float:
         return abs(pixels - BUSY) / BUSY + 0.1 * (k["blocks"] - 1)
     row = (k["cols"] - 1) * w.stride + w.taps  # vectors of input that the taps of one row share
     loads = (k["rows"] * row + w.taps) / (pixels * w.taps)
-    return loads + max(0.0, BUSY / pixels - 1) + max(0, pixels + row + 1 - device.registers)
+    spilt = pixels / BUSY - 1 if in_place(w) else pixels + row + 1 - device.registers  # conditions need registers too
+    return loads + max(0.0, BUSY / pixels - 1) + max(0, spilt)
 
 
 def check(w: Workload, device: Device, knobs: Knobs) -> None:
