@@ -14,7 +14,7 @@ from typing import Any
 from .device import Device
 from .errors import KernelError
 from .log import FOREIGN, Record
-from .schedule.gpu_knobs import NAMES
+from .schedule.gpu_knobs import APART, NAMES
 from .schedule.knobs import STAGE_BYTES, VERSION, check, default, divisors, staged
 from .workload import Workload
 
@@ -68,12 +68,13 @@ def translated(record: Record, device: Device) -> Record | None:
 
 def _for_gpu(record: Record) -> dict[str, int]:
     """AutoTVM splits an axis four ways: blocks, virtual threads, threads, results in a row. A thread's results are the
-    product of the second and the last here, side by side."""
+    product of the second and the last here, in as many groups."""
     k = record.knobs
     tiles = {axis: (k[f"tile_{axis}.2"], k[f"tile_{axis}.1"] * k[f"tile_{axis}.3"]) for axis in "fyx"}
     (across, channels), (down, rows), (wide, columns) = tiles["f"], tiles["y"], tiles["x"]
     chunk = 1 if record.workload.kind == "depthwise" else k.get("tile_rc.1", 1)
-    return dict(zip(NAMES, (across, down, wide, channels, rows, columns, chunk), strict=True))
+    apart = {name: k[f"tile_{axis}.1"] for name, axis in zip(APART, "fyx", strict=True) if k[f"tile_{axis}.1"] > 1}
+    return dict(zip(NAMES, (across, down, wide, channels, rows, columns, chunk), strict=True)) | apart
 
 
 def _for_cpu(record: Record, device: Device) -> dict[str, int]:

@@ -182,17 +182,17 @@ def compile_(
 
 def _show_layers(steps: list[dict[str, Any]], *, gpu: bool) -> None:
     """Every layer's kernel: its knobs and, on a GPU, how it is launched and what ptxas gave it."""
-    heads = ("blocks", "threads", "registers ", "shared B ", "spilled B ") if gpu else ("knobs",)
-    table = console.table("layer", "workload", "from", *heads)
-    table.columns[1].no_wrap, table.columns[1].overflow = True, "ellipsis"
+    heads = ("blocks", "threads", "regs ", "shared B ", "spilled B ") if gpu else ("knobs",)
+    table = console.table("workload", "from", *heads)
+    console.widest(table, 0)
     for step in steps:
         if gpu:
-            sizes = (" x ".join(map(str, step[name])) for name in ("blocks", "threads"))
+            sizes = ("x".join(map(str, step[name])) for name in ("blocks", "threads"))
             used = (str(step.get(name, "?")) for name in ("registers", "shared_bytes", "spilled_bytes"))
             cells = (*sizes, *used)
         else:
             cells = (" ".join(f"{name}={value}" for name, value in step["knobs"].items()),)
-        table.add_row(step["name"], step["workload"], step["source"], *cells)
+        table.add_row(step["workload"], step["source"], *cells)
     console.out.print(table)
     if gpu and "registers" not in steps[0]:
         console.say("registers: no ptxas that knows this GPU (PyPI: nvidia-cuda-nvcc-cu12==12.9.86)")

@@ -49,7 +49,7 @@ def bench(
         return
     console.heading(f"{artifact}: {whole.name}, {threads} thread{'s' * (threads > 1)}, float32, median of 60 runs")
     table = console.table("layer", "workload", "ms ", "GMAC/s ", "of peak ", "of copy ")
-    table.columns[1].no_wrap, table.columns[1].overflow = True, "ellipsis"
+    console.widest(table, 1)
     for row in rows if layers else rows[-1:]:
         rates = (f"{row['gmacs_per_s']:.1f}", f"{row['share_of_peak']:.0%}", f"{row['share_of_copy']:.0%}")
         table.add_row(row["name"], row["workload"], f"{row['p50_ms']:.3f}", *rates)

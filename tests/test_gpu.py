@@ -36,9 +36,14 @@ FACTS = {"name": "fastdepth_pruned", "weights_sha256": "", "status": "released"}
 
 
 def settle(w, data):
-    """One legal setting out of a thin, even choice of them all."""
+    """One legal setting out of a thin, even choice of them all, a thread's results side by side or apart."""
     settings = [*space(w, TX2)]
-    return data.draw(st.sampled_from(settings[:: max(1, len(settings) // 64)]))
+    knobs = data.draw(st.sampled_from(settings[:: max(1, len(settings) // 64)]))
+    if w.kind == "head":
+        return knobs
+    sides = [knobs[name.removeprefix("apart_")] for name in gpu_knobs.APART]
+    apart = [data.draw(st.sampled_from(gpu_knobs.divisors(side, side))) for side in sides]
+    return knobs | dict(zip(gpu_knobs.APART, apart, strict=True))
 
 
 def one_by_one(w, device, knobs, x, k, b, skip):
@@ -111,6 +116,7 @@ def test_what_is_not_legal_is_refused_with_the_reason():
         ({"across": 24, "channels": 1, "down": 14, "wide": 14, "rows": 1, "columns": 1}, "4704 threads in a block"),
         ({"channels": 24, "across": 1, "rows": 14, "down": 1}, "too many for 32768 registers"),
         ({"chunk": 0}, "input channels to sum over are not"),
+        ({"apart_rows": 5}, "rows are not 5 equal groups"),
     ):
         with pytest.raises(KernelError, match=reason):
             check(w, TX2, knobs | wrong)

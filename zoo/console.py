@@ -67,6 +67,12 @@ def table(*columns: str, header: bool = True) -> Table:
     return made
 
 
+def widest(table: Table, column: int) -> None:
+    """Have this column alone give way where a table is wider than the terminal."""
+    for i, each in enumerate(table.columns):
+        each.no_wrap, each.overflow = i != column, "ellipsis"
+
+
 @contextmanager
 def progress(label: str) -> Generator[Any]:
     """A bar on stderr, or nothing where stderr is no terminal: yields tick(what, done, total)."""

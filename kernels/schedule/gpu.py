@@ -39,10 +39,13 @@ def tiles(
     chunk: int,
     factor: int,
     kind: str,
+    apart_channels: int = 1,
+    apart_rows: int = 1,
+    apart_columns: int = 1,
 ) -> None:
     """for o: for h: for w: for reduction
 
-    ->  blocks of threads over (o, h, w); threads over (o, h, w); per thread channels x rows x columns in registers
+    ->  blocks of threads over (o, h, w); virtual threads, which lie apart; threads; per thread channels x rows x columns
             for chunk of the input channels:
                 all threads: fetch the chunk's input, framed with zeros, and its filters into shared memory
                 for reduction within the chunk: unrolled channels x rows x columns: multiply-add
@@ -50,19 +53,20 @@ def tiles(
     """
     conv, result = sch.get_sblock("conv"), sch.get_sblock("result")
     o, h, v, lane = sch.get_loops(result)
-    ob, ot, oi = sch.split(o, [None, across, channels])
-    hb, ht, hi = sch.split(h, [None, down, rows * factor])
-    vb, vt, vi = sch.split(v, [None, wide, columns * factor])
-    sch.reorder(ob, hb, vb, ot, ht, vt, oi, hi, vi, lane)
-    for axis, block, thread in zip(AXES, (ob, hb, vb), (ot, ht, vt), strict=True):
+    ob, oa, ot, oi = sch.split(o, [None, apart_channels, across, channels // apart_channels])
+    hb, ha, ht, hi = sch.split(h, [None, apart_rows, down, rows // apart_rows * factor])
+    vb, va, vt, vi = sch.split(v, [None, apart_columns, wide, columns // apart_columns * factor])
+    sch.reorder(ob, hb, vb, oa, ha, va, ot, ht, vt, oi, hi, vi, lane)
+    for axis, block, apart, thread in zip(AXES, (ob, hb, vb), (oa, ha, va), (ot, ht, vt), strict=True):
         sch.bind(block, f"blockIdx.{axis}")
+        sch.bind(apart, f"vthread.{axis}")
         sch.bind(thread, f"threadIdx.{axis}")
     sch.compute_at(conv, vt, preserve_unit_loops=True)
     sch.set_scope(conv, 0, "local")
     for loop in (oi, hi, vi):
         sch.unroll(loop)
 
-    tile, reduction = sch.get_loops(conv)[6:10], sch.get_loops(conv)[10:]
+    tile, reduction = sch.get_loops(conv)[9:13], sch.get_loops(conv)[13:]
     if kind == "depthwise":
         outer, inner = vt, reduction
     else:

@@ -3,6 +3,8 @@
 across, down, wide        threads of a block: over channels of the result, over its rows, over its columns
 channels, rows, columns   what one thread computes: so many channels, rows and columns of pixels side by side
 chunk                     input channels that a block holds in shared memory at a time
+apart_channels, …         in how many groups they lie apart, each as far from the next as the block's threads reach (virtual
+                          threads); 1 where not given
 Sides are those of the convolution's result, before any doubling.
 """
 
@@ -20,6 +22,7 @@ WARP = 32
 MOST_RESULTS = 128  # that one thread computes; they live in its registers
 NAMES = ("across", "down", "wide", "channels", "rows", "columns", "chunk")
 HEAD_NAMES = ("down", "wide")
+APART = ("apart_channels", "apart_rows", "apart_columns")
 # Where most of the tilings lie that won on a TX2 (logs/tx2.jsonl): threads of a block, results of a thread
 DENSE, DEPTHWISE = (128, 56), (224, 2)
 FETCH = 4  # multiply-adds that take as long as fetching one number into shared memory, roughly
@@ -70,7 +73,7 @@ def illegal(w: Workload, device: Device, k: Mapping[str, int]) -> str:
     """Why a setting cannot be, or an empty string."""
     gpu, (height, width) = _gpu(device), w.conv_sides
     names = HEAD_NAMES if w.kind == "head" else NAMES
-    if set(k) != set(names):
+    if set(k) - set(() if w.kind == "head" else APART) != set(names):
         return f"knobs {sorted(k)}, this schedule has {sorted(names)}"
     parts = (
         (w.cout, k.get("across", 1) * k.get("channels", 1), "channels"),
@@ -81,6 +84,9 @@ def illegal(w: Workload, device: Device, k: Mapping[str, int]) -> str:
     for whole, part, what in parts:
         if part < 1 or whole % part:
             return f"{whole} {what} are not so many tiles of {part}"
+    for name in APART:
+        if k.get(name, 1) < 1 or k.get(name.removeprefix("apart_"), 1) % k.get(name, 1):
+            return f"{k[name.removeprefix('apart_')]} {name.removeprefix('apart_')} are not {k[name]} equal groups"
     threads, results = _threads(k), _results(k)
     if threads > gpu.threads:
         return f"{threads} threads in a block, at most {gpu.threads}"
