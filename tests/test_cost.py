@@ -11,7 +11,7 @@ from zoo.kernels.errors import KernelError
 from zoo.kernels.export import trace
 from zoo.kernels.log import path_of, per_convolution, read
 from zoo.network import FastDepth, count
-from zoo.prune.cost import KINDS, Latency, Layer, layers, macs, params
+from zoo.prune.cost import KINDS, Latency, Layer, layers, macs, params, parts
 from zoo.prune.proposals import proposals, uniform
 from zoo.prune.widths import blocks, groups, resized
 from zoo.variant import variant
@@ -164,3 +164,13 @@ def test_uniform_widths_meet_the_target(share, multiple):
     made = uniform(FULL, macs, share * macs(FULL), multiple)
     assert macs(made) <= share * macs(FULL)
     assert all(width % multiple == 0 for width in blocks(made).values())
+
+
+def test_half_a_block_of_channels_costs_what_it_costs_by_itself():
+    one = Layer("pointwise", 1, 1, 16, 56, 112, 112)
+    assert parts(one, 1) == parts(one, 8) == (one,)
+    assert parts(one, 16) == (one._replace(cout=48), one._replace(cout=8))
+    deep = Layer("depthwise", 3, 1, 24, 24, 14, 14)
+    assert parts(deep, 16) == (deep._replace(cin=16, cout=16), deep._replace(cin=8, cout=8))
+    found = {part: truth(part) for layer in layers(PRUNED) for part in parts(layer, 16)}
+    assert Latency(found, 16)(PRUNED) == pytest.approx(sum(found[p] for x in layers(PRUNED) for p in parts(x, 16)))

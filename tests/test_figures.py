@@ -9,6 +9,8 @@ import pytest
 from conftest import ROOT  # isort: skip
 from benchmarks import layers, metaschedule
 from benchmarks.figures import DOCS, save
+from zoo.kernels.bench import Timing
+from zoo.kernels.workload import Workload
 
 figures = pytest.importorskip("benchmarks.figures.__main__")
 pytest.importorskip("matplotlib")
@@ -86,3 +88,19 @@ def test_wrong_arguments_are_a_clear_line(words):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+def test_a_layer_that_runs_in_two_parts_is_one_row():
+    def timing(name, workload, ms):
+        macs = Workload.parse(workload).macs
+        return Timing(name, workload, ms, ms, ms, macs, 0)
+
+    steps = [
+        timing("a.full", "depthwise3s1-f32-c16-8x8+relu", 2.0),
+        timing("a.half", "depthwise3s1-f32-c8-8x8+relu", 1.0),
+        timing("b", "pointwise1s1-f32-c24-k16-8x8", 4.0),
+    ]
+    a, b = layers.together(steps)
+    assert (a.name, a.workload, a.p50_ms) == ("a", "depthwise3s1-f32-c24-8x8+relu", 3.0)
+    assert a.macs == sum(step.macs for step in steps[:2])
+    assert b == steps[2]

@@ -183,7 +183,7 @@ def latency(device: Device) -> Latency:
         if w.kind in KINDS
     }
     try:
-        table = Latency(known)
+        table = Latency(known, device.lanes)
     except ZooError as error:
         raise ZooError(f"{device.name}: {error}; `zoo tune --device {device.name}` measures") from error
     off = table.errors()

@@ -76,6 +76,16 @@ def params(variant: Variant) -> float:
     return sum(layer.weights for layer in layers(variant))
 
 
+def parts(layer: Layer, lanes: int) -> tuple[Layer, ...]:
+    """A layer as kernels of vectors of so many lanes run it: channels past the last full vector by themselves, where they are
+    at most half of one."""
+    full, rest = layer.cout // lanes * lanes, layer.cout % lanes
+    if layer.kind == "head" or not (full and 0 < rest <= lanes // 2):
+        return (layer,)
+    own = layer.kind == "depthwise"
+    return tuple(layer._replace(cout=count, cin=count if own else layer.cin) for count in (full, rest))
+
+
 class Latency:
     """Seconds of a variant on a device, the sum over its layers: measured where they were, estimated elsewhere.
 
@@ -84,9 +94,10 @@ class Latency:
     leave-one-out error, which has a closed form (ibid., equation 5.12).
     """
 
-    def __init__(self, measured: Mapping[Layer, float]) -> None:
-        """`measured`: seconds by layer. Raises ZooError if there are too few to go by."""
-        self.measured = dict(measured)
+    def __init__(self, measured: Mapping[Layer, float], lanes: int = 1) -> None:
+        """`measured`: seconds by layer, of kernels with vectors of so many lanes. Raises ZooError if there are too few."""
+        self.lanes = lanes
+        self.measured = {layer: seconds for layer, seconds in measured.items() if len(parts(layer, lanes)) == 1}
         by_kind = {kind: [x for x in self.measured if x.kind == kind] for kind in ("depthwise", "pointwise")}
         for kind, found in by_kind.items():
             if len(found) < LEAST:
@@ -98,7 +109,7 @@ class Latency:
 
     def __call__(self, variant: Variant) -> float:
         """Seconds for one image."""
-        return sum(map(self.seconds, layers(variant)))
+        return sum(self.seconds(part) for layer in layers(variant) for part in parts(layer, self.lanes))
 
     def seconds(self, layer: Layer) -> float:
         """Measured or, failing that, estimated seconds of a layer."""
