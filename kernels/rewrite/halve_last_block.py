@@ -22,15 +22,10 @@ def halve_last_block(plan: Plan, lanes: int) -> Plan:
     parameters, joins, shapes = dict(plan.parameters), dict(plan.joins), plan.shapes()
     for step in plan.steps:
         w = step.workload
-        full, rest = w.cout // lanes * lanes, w.cout % lanes
+        full = w.cout // lanes * lanes
         one_to_one = [name for name in (step.source if w.kind == "depthwise" else None, step.skip) if name]
-        if (
-            w.kind not in KINDS
-            or step.normalised
-            or not (full and 0 < rest <= lanes // 2)
-            or step.result in joined
-            or any(name not in joins or shapes[joins[name][0]][0] != full for name in one_to_one)
-        ):
+        fits = all(name in joins and shapes[joins[name][0]][0] == full for name in one_to_one)
+        if step.result in joined or not (fits and _half_full(step, lanes)):
             steps.append(step)
             continue
         weight, bias = (parameters.pop(f"{step.name}.{key}") for key in ("weight", "bias"))
@@ -43,3 +38,8 @@ def halve_last_block(plan: Plan, lanes: int) -> Plan:
             steps.append(Step(name, part, source, joins[step.skip][i] if step.skip else None))
             shapes[name] = (count, *part.out_sides)
     return replace(plan, steps=tuple(steps), parameters=parameters, joins=joins)
+
+
+def _half_full(step: Step, lanes: int) -> bool:
+    w = step.workload
+    return w.kind in KINDS and not step.normalised and w.cout > lanes and 0 < w.cout % lanes <= lanes // 2
