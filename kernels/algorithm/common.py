@@ -43,9 +43,10 @@ def skip_placeholder(w: Workload, lanes: int) -> te.Tensor | None:
     )
 
 
-def padded(w: Workload, x: te.Tensor, skip: te.Tensor | None, *lanes: int) -> te.Tensor:
-    """prologue(x), framed with zeros: x doubled by reading it at half the row and column, the skip added; so many lanes."""
-    radius, factor, zero = w.taps // 2, w.height // w.in_sides[0], tirx.const(0, F32)
+def padded(w: Workload, x: te.Tensor, skip: te.Tensor | None, *lanes: int, frame: Any = None) -> te.Tensor:
+    """prologue(x), framed with zeros or what `frame` says: x doubled by reading it at half the row and column, the skip added;
+    so many lanes."""
+    radius, factor, around = w.taps // 2, w.height // w.in_sides[0], tirx.const(0, F32) if frame is None else frame
 
     def value(b: Any, row: Any, column: Any, *lane: Any) -> Any:
         h, v = row - radius, column - radius
@@ -53,7 +54,7 @@ def padded(w: Workload, x: te.Tensor, skip: te.Tensor | None, *lanes: int) -> te
         seen = x[(b, h // factor, v // factor, *lane)]
         if "add" in w.prologue and skip is not None:
             seen = seen + skip[(b, h, v, *lane)]
-        return tirx.if_then_else(inside, seen, zero)
+        return tirx.if_then_else(inside, seen, around)
 
     return te.compute((x.shape[0], w.height + 2 * radius, w.width + 2 * radius, *lanes), value, name="padded")
 
