@@ -189,6 +189,11 @@ def test_depth_goes_with_apparent_size(side, low, high):
     scales = 3.0 / depths[:, 0, 0, 0]
     assert low <= scales.min() < low * 1.05
     assert high * 0.95 < scales.max() <= high * 1.001
+    _, depths = batch([(flat, 64)], side, 2, 1.0, torch.Generator().manual_seed(0), zoom_power=2.0)
+    crowded = 3.0 / depths[:, 0, 0, 0]
+    assert low <= crowded.min()
+    assert high * 0.95 < crowded.max() <= high * 1.001
+    assert torch.allclose((crowded - low) / (high - low), ((scales - low) / (high - low)) ** 2, atol=0.01)
 
 
 def test_rooms_are_the_same_for_the_same_seed_and_their_depth_is_exact():

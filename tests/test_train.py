@@ -59,11 +59,11 @@ def test_a_run_that_was_stopped_ends_with_the_same_bits(given, tmp_path, monkeyp
     monkeypatch.setattr(training, "SAVE_SECONDS", -1)  # save at every step
     calls, real = [], training.batch
 
-    def dies_at_the_fourth(*arguments):
+    def dies_at_the_fourth(*arguments, **more):
         calls.append(1)
         if len(calls) == 4:
             raise KeyboardInterrupt
-        return real(*arguments)
+        return real(*arguments, **more)
 
     monkeypatch.setattr(training, "batch", dies_at_the_fourth)
     with pytest.raises(KeyboardInterrupt):
@@ -223,9 +223,9 @@ def test_a_phase_may_deal_out_its_batches_otherwise(given, tmp_path, monkeypatch
     )
     recipe, dealt, real = Recipe.read(tmp_path / "recipe.toml"), [], training.batch
 
-    def counting(sources, *rest):
+    def counting(sources, *rest, **more):
         dealt.append([count for _, count in sources])
-        return real(sources, *rest)
+        return real(sources, *rest, **more)
 
     monkeypatch.setattr(training, "batch", counting)
     train(PRUNED, recipe, *given, tmp_path / "run")
@@ -233,6 +233,16 @@ def test_a_phase_may_deal_out_its_batches_otherwise(given, tmp_path, monkeypatch
     before, after = map(str, recipe.phases)
     assert before == "Phase(side=32, batch=4, samples=4, stages=5, whole=0)"  # as runs from before shares are known by
     assert "shares=(1.0, 0.0, 0.0)" in after
+
+
+def test_a_frozen_phase_keeps_the_running_statistics(given, tmp_path, pruned):
+    recipe = Recipe((Phase(32, 2, 8, frozen=True),))
+    train(PRUNED, recipe, *given, tmp_path, pruned)
+    run = training.Run(PRUNED, recipe, None, tmp_path)
+    before = pruned.state_dict()
+    for name, after in run.trainee.network.state_dict().items():
+        assert torch.equal(after, before[name]) == ("running" in name or "num_batches" in name), name
+    assert "frozen=True" in run.of
 
 
 def test_sources_that_are_not_there_are_said_before_anything_runs(given, tmp_path):
@@ -250,6 +260,7 @@ def test_sources_that_are_not_there_are_said_before_anything_runs(given, tmp_pat
         "phases = [{ side = 100, batch = 2, samples = 2 }]",
         "phases = [{ side = 32, batch = 2, samples = 2, stages = 6 }]",
         "phases = [{ side = 32, batch = 2, samples = 2, whole = -1 }]",
+        "phases = [{ side = 32, batch = 2, samples = 2, zoom_power = 0 }]",
         "phases = [{ side = 32, batch = 2, samples = 2 }]\ncolour = 1",
         "phases = [{ side = 32, batch = 2, samples = 2, shares = [1, 0] }]",
         "phases = [{ side = 32, batch = 2, samples = 2 }]\nshares = [1, -1, 0]",

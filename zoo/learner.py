@@ -99,9 +99,16 @@ class Learner:
         self.muon = Muon(matrices, recipe.matrix_rate)
         self.steps = 0
 
-    def step(self, images: Tensor, depths: Tensor, stages: int, rate: float) -> float:
-        """One step of both optimisers, at a share `rate` of their peak rates, and of the average; the loss."""
+    def step(self, images: Tensor, depths: Tensor, stages: int, rate: float, *, frozen: bool = False) -> float:
+        """One step of both optimisers, at a share `rate` of their peak rates, and of the average; the loss.
+
+        `frozen`: normalised by running statistics, which stay as they are. The head's own normalisation otherwise forces
+        the mean depth of every batch to be the same, whatever its pictures show.
+        """
         self.trainee.train()
+        if frozen:
+            for module in self.trainee.modules():
+                module.train(not isinstance(module, nn.BatchNorm2d))
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.mixed):
             predicted = self.trainee(images.to(memory_format=torch.channels_last), stages)
         value = loss(predicted.float(), depths)

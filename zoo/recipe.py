@@ -32,13 +32,17 @@ class Phase:
     stages: int = STAGES
     whole: int = 0
     shares: tuple[float, ...] = ()
+    frozen: bool = False
+    zoom_power: float = 1.0
 
     def __repr__(self) -> str:
         """What runs are told apart by: fields that came later appear only where they are used."""
-        shares = f", shares={self.shares}" if self.shares else ""
+        later = f", shares={self.shares}" if self.shares else ""
+        later += f", frozen={self.frozen}" if self.frozen else ""
+        later += f", zoom_power={self.zoom_power}" if self.zoom_power != 1 else ""
         return (
             f"Phase(side={self.side}, batch={self.batch}, samples={self.samples}, stages={self.stages}, "
-            f"whole={self.whole}{shares})"
+            f"whole={self.whole}{later})"
         )
 
 
@@ -66,6 +70,8 @@ class Recipe:
             for phase in phases:
                 if phase.side % 32 or min(phase.side, phase.batch, phase.samples, phase.whole + 1) < 1:
                     raise ZooError(f"{path}: {phase}: side a multiple of 32, batch and samples positive")
+                if not phase.zoom_power > 0:
+                    raise ZooError(f"{path}: {phase}: zoom_power above 0")
                 if not 1 <= phase.stages <= STAGES:
                     raise ZooError(f"{path}: {phase}: stages from 1 to {STAGES}")
             for shares in (made.shares, *(phase.shares for phase in phases if phase.shares)):

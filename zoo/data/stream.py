@@ -30,10 +30,16 @@ def batch(
     jitter: float,
     rng: torch.Generator,
     device: torch.device = CPU,
+    *,
+    zoom_power: float = 1.0,
 ) -> tuple[Tensor, Tensor]:
     """So many augmented samples of each source -> images (N, 3, side, side) in [0, 1] and depths
-    (N, 1, side / coarser, side / coarser) in metres, 0 where unknown, made on `device`. Chance is the generator's alone."""
-    parts = [_sample(store, count, side, coarser, rng, device) for store, count in sources if count]
+    (N, 1, side / coarser, side / coarser) in metres, 0 where unknown, made on `device`. Chance is the generator's alone.
+
+    Scales are spread evenly over `SCALES`, as published, or with a `zoom_power` above 1 crowd towards the first of them,
+    at which a network is used.
+    """
+    parts = [_sample(store, count, side, coarser, zoom_power, rng, device) for store, count in sources if count]
     images, depths = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
     return _jitter(images, jitter, rng), depths
 
@@ -49,7 +55,7 @@ def shares(stores: Sequence[Store | None], weights: Sequence[float], size: int) 
 
 
 def _sample(
-    store: Store, count: int, side: int, coarser: int, rng: torch.Generator, device: torch.device
+    store: Store, count: int, side: int, coarser: int, zoom_power: float, rng: torch.Generator, device: torch.device
 ) -> tuple[Tensor, Tensor]:
     chosen = torch.randint(len(store.images), (count,), generator=rng)
 
@@ -58,7 +64,8 @@ def _sample(
 
     # At a smaller side a closer look keeps things at the size they have at the full one.
     closer = math.sqrt(VIEW / side)
-    scale, angle = uniform(SCALES[0] * closer, SCALES[1] * closer), uniform(-TURN, TURN) * math.pi / 180
+    scale = closer * (SCALES[0] + (SCALES[1] - SCALES[0]) * uniform(0, 1) ** zoom_power)
+    angle = uniform(-TURN, TURN) * math.pi / 180
     flip = torch.where(uniform(0, 1) < 0.5, -1.0, 1.0)
     zoom = store.crop / scale
     theta = torch.zeros(count, 2, 3)

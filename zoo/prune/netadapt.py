@@ -139,7 +139,8 @@ def _short(
     rng = torch.Generator().manual_seed(seed)
     for phase, stages, rate in recipe.steps():
         sources = shares(stores, phase.shares or recipe.shares, phase.batch)
-        learner.step(*batch(sources, phase.side, 2, recipe.jitter, rng), stages, rate)
+        seen = batch(sources, phase.side, 2, recipe.jitter, rng, zoom_power=phase.zoom_power)
+        learner.step(*seen, stages, rate, frozen=phase.frozen)
     trained = learner.average.network
     delta1 = evaluate(trained, frames)[0]["delta1"]
     # as it comes back from a file, so that a search that was stopped adds up in the same order
