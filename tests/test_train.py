@@ -123,7 +123,8 @@ def test_a_gpu_that_is_not_there_is_said(zoo, folder, tmp_path):
 
 
 def test_a_variant_without_a_recipe_is_said(zoo, folder, tmp_path):
-    code, _, err = zoo("train", "-m", "fastdepth_dense", "--frames", folder, "--hold-out", "2", "-o", tmp_path / "x")
+    words = ("--from", "fastdepth", "--frames", folder, "--hold-out", "2", "-o", tmp_path / "x")
+    code, _, err = zoo("train", "-m", "fastdepth_dense", *words)
     assert code == 2
     assert "no recipe for fastdepth_dense: --config names one" in err
     assert not (tmp_path / "x").exists()
@@ -238,11 +239,14 @@ def test_a_phase_may_deal_out_its_batches_otherwise(given, tmp_path, monkeypatch
 def test_a_frozen_phase_keeps_the_running_statistics(given, tmp_path, pruned):
     recipe = Recipe((Phase(32, 2, 8, frozen=True),))
     train(PRUNED, recipe, *given, tmp_path, pruned)
-    run = training.Run(PRUNED, recipe, None, tmp_path)
+    run = training.Run(PRUNED, recipe, pruned, tmp_path)
     before = pruned.state_dict()
     for name, after in run.trainee.network.state_dict().items():
         assert torch.equal(after, before[name]) == ("running" in name or "num_batches" in name), name
     assert "frozen=True" in run.of
+    with pytest.raises(ZooError, match="a frozen phase needs running statistics"):
+        train(PRUNED, recipe, *given, tmp_path / "random")
+    assert not (tmp_path / "random").exists()
 
 
 def test_sources_that_are_not_there_are_said_before_anything_runs(given, tmp_path):

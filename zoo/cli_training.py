@@ -39,7 +39,9 @@ def train(
     ] = None,
     rooms: Annotated[int, typer.Option(min=0, help="Rendered rooms with exact depth to mix in.")] = 0,
     start: Annotated[str | None, typer.Option("--from", help="Variant or checkpoint folder to begin with.")] = None,
-    config: Annotated[Path | None, typer.Option(help="Recipe; default zoo/recipes/MODEL.toml.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Recipe; default zoo/recipes/scratch.toml, after --from MODEL.toml.")
+    ] = None,
     cache: Annotated[Path | None, typer.Option(help="Folder for the data made ready; default OUT/data.")] = None,
     on: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads to use.")] = 2,
@@ -62,9 +64,10 @@ def train(
     torch.set_num_threads(threads)
     which, _ = identify(model)
     recipes = FOLDER.parent / "recipes"
-    if config is None and not (recipes / f"{which.name}.toml").exists():
-        raise ZooError(f"no recipe for {which.name}: --config names one, such as {recipes / 'netadapt_long.toml'}")
-    recipe = Recipe.read(config or recipes / f"{which.name}.toml")
+    default = recipes / (f"{which.name}.toml" if start else "scratch.toml")
+    if config is None and not default.exists():
+        raise ZooError(f"no recipe for {which.name}: --config names one, such as {recipes / 'scratch.toml'}")
+    recipe = Recipe.read(config or default)
     (rank, _), device = world(), join(torch.device(on))
     with console.progress(f"training {which.name}") as tick:
         if rank:

@@ -82,7 +82,11 @@ class Learner:
         rng: torch.Generator,
         device: torch.device = CPU,
     ) -> None:
-        """Random weights, or those of a network `start`."""
+        """Random weights, or those of a network `start`. Raises ZooError if the former begin with a frozen phase."""
+        if start is None and recipe.phases[0].frozen:
+            raise ZooError(
+                "a frozen phase needs running statistics: begin with weights, or with a phase that is not frozen"
+            )
         self.recipe, self.device = recipe, device
         network = FastDepth(variant)
         initialise(network, rng)

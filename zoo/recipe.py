@@ -1,4 +1,4 @@
-"""Training recipes: what a run is, apart from its data. TOML in zoo/recipes/, one per bundled checkpoint."""
+"""Training recipes: what a run is, apart from its data. TOML in zoo/recipes/, one per bundled checkpoint, and more."""
 
 from __future__ import annotations
 
