@@ -112,7 +112,8 @@ class Learner:
         self.trainee.train()
         if frozen:
             for module in self.trainee.modules():
-                module.train(not isinstance(module, nn.BatchNorm2d))
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.mixed):
             predicted = self.trainee(images.to(memory_format=torch.channels_last), stages)
         value = loss(predicted.float(), depths)
