@@ -196,6 +196,37 @@ def test_depth_goes_with_apparent_size(side, low, high):
     assert torch.allclose((crowded - low) / (high - low), ((scales - low) / (high - low)) ** 2, atol=0.01)
 
 
+class Brightness(torch.nn.Module):
+    """A teacher whose depth can be read off the picture: 1 m and its mean colour."""
+
+    def forward(self, images):
+        return 1 + images.mean(1, keepdim=True)
+
+
+@pytest.mark.parametrize(("side", "coarser"), [(224, 2), (160, 4)])
+def test_the_teacher_is_asked_about_views_as_they_are_shown(side, coarser):
+    def made(value, teacher=None):
+        picture = torch.full((1, 3, 24, 32), value, dtype=torch.uint8)
+        return store.Store(picture, torch.full((1, 1, 24, 32), 3.0).half(), 1.0, (), teacher)
+
+    def seen(blend, jitter=1.0):
+        rng = torch.Generator().manual_seed(0)
+        return batch([(made(255), 8), (made(0, Brightness()), 16)], side, coarser, jitter, rng, blend=blend)
+
+    images, depths = seen(0.5)
+    assert images.shape == (24, 3, side, side)
+    assert torch.equal(depths[:8], seen(0.0)[1][:8])  # measured depth stays as it is
+    shown = (1 + torch.nn.functional.interpolate(images[8:].mean(1, keepdim=True), depths.shape[2:])) * 224 / side
+    assert (depths[8:] - shown).abs().median() < 0.01
+
+    white = seen(0.5, 0.0)[0].amax((1, 2, 3)) > 0
+    assert white[:8].all()  # only the views of photos are blended
+    assert 0 < white[8:].sum() < 16
+    every = seen(1.0, 0.0)[0][8:]
+    assert ((every > 0.01) & (every < 0.99)).any()  # faded
+    assert torch.equal(seen(1.0)[0], seen(1.0)[0])
+
+
 def test_rooms_are_the_same_for_the_same_seed_and_their_depth_is_exact():
     picture, depth = render(5, 60, 80)
     again, _ = render(5, 60, 80)

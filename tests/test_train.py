@@ -265,6 +265,7 @@ def test_sources_that_are_not_there_are_said_before_anything_runs(given, tmp_pat
         "phases = [{ side = 32, batch = 2, samples = 2, stages = 6 }]",
         "phases = [{ side = 32, batch = 2, samples = 2, whole = -1 }]",
         "phases = [{ side = 32, batch = 2, samples = 2, zoom_power = 0 }]",
+        "phases = [{ side = 32, batch = 2, samples = 2, blend = 1.5 }]",
         "phases = [{ side = 32, batch = 2, samples = 2 }]\ncolour = 1",
         "phases = [{ side = 32, batch = 2, samples = 2, shares = [1, 0] }]",
         "phases = [{ side = 32, batch = 2, samples = 2 }]\nshares = [1, -1, 0]",

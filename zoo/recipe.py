@@ -23,7 +23,8 @@ class Phase:
 
     A step through fewer than all five stages ends in a head of its own, on a coarser map, and costs less. Every `whole`th
     step goes through all five, so that the last stages keep up with the rest (0: none does). `shares`, where there are
-    any, replace the recipe's.
+    any, replace the recipe's. A `frozen` phase normalises by running statistics; `zoom_power` and `blend` are those of
+    zoo.data.stream.batch.
     """
 
     side: int
@@ -34,12 +35,14 @@ class Phase:
     shares: tuple[float, ...] = ()
     frozen: bool = False
     zoom_power: float = 1.0
+    blend: float = 0.0
 
     def __repr__(self) -> str:
         """What runs are told apart by: fields that came later appear only where they are used."""
         later = f", shares={self.shares}" if self.shares else ""
         later += f", frozen={self.frozen}" if self.frozen else ""
         later += f", zoom_power={self.zoom_power}" if self.zoom_power != 1 else ""
+        later += f", blend={self.blend}" if self.blend else ""
         return (
             f"Phase(side={self.side}, batch={self.batch}, samples={self.samples}, stages={self.stages}, "
             f"whole={self.whole}{later})"
@@ -72,6 +75,8 @@ class Recipe:
                     raise ZooError(f"{path}: {phase}: side a multiple of 32, batch and samples positive")
                 if not phase.zoom_power > 0:
                     raise ZooError(f"{path}: {phase}: zoom_power above 0")
+                if not 0 <= phase.blend <= 1:
+                    raise ZooError(f"{path}: {phase}: blend from 0 to 1")
                 if not 1 <= phase.stages <= STAGES:
                     raise ZooError(f"{path}: {phase}: stages from 1 to {STAGES}")
             for shares in (made.shares, *(phase.shares for phase in phases if phase.shares)):

@@ -9,7 +9,7 @@ import copy
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +38,13 @@ Samples = Iterable[tuple[NDArray[np.uint8], NDArray[np.float16]]]
 @dataclass(frozen=True)
 class Store:
     """Images (N, 3, h, w) uint8 and depths (N, 1, h', w') float16 metres, 0 unknown. `crop`: the share of a picture's
-    width and height that the published recipe would look at."""
+    width and height that the published recipe would look at. `teacher`: the network that predicted the depths, if any."""
 
     images: Tensor
     depths: Tensor
     crop: float
     skipped: tuple[str, ...]
+    teacher: nn.Module | None = None
 
 
 def measured(frames: Sequence[Frame], folder: Path, tick: Tick) -> Store:
@@ -67,13 +68,12 @@ def measured(frames: Sequence[Frame], folder: Path, tick: Tick) -> Store:
 
 
 def taught(photos: Sequence[Path], teacher: nn.Module, name: str, folder: Path, tick: Tick) -> Store:
-    """Photos seen whole, with what a teacher (called `name`) predicts for them; its map is constant on 2x2 blocks."""
+    """Photos seen whole, with what a teacher (called `name`) predicts for them."""
     teacher = copy.deepcopy(teacher).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    @torch.no_grad()
     def label(pictures: list[image.Pixels]) -> Samples:
         views = np.stack([image.whole(picture, VIEW, VIEW) for picture in pictures])
-        depths = teacher(torch.from_numpy(views))[:, :, ::2, ::2].numpy().astype(np.float16)
+        depths = ask(teacher, torch.from_numpy(views)).numpy().astype(np.float16)
         for picture, depth in zip(pictures, depths, strict=True):
             yield (image.whole(picture, *PHOTO) * 255).round().astype(np.uint8), depth
 
@@ -90,7 +90,15 @@ def taught(photos: Sequence[Path], teacher: nn.Module, name: str, folder: Path, 
                 waiting = []
 
     key = _key("taught", name, *map(str, photos))
-    return _store(folder, key, len(photos), PHOTO, (VIEW // 2, VIEW // 2), 1.0, samples)
+    made = _store(folder, key, len(photos), PHOTO, (VIEW // 2, VIEW // 2), 1.0, samples)
+    return replace(made, teacher=teacher)
+
+
+@torch.no_grad()
+def ask(teacher: nn.Module, views: Tensor) -> Tensor:
+    """(N, 3, 224, 224) in [0, 1] -> the teacher's depths (N, 1, 112, 112) in metres."""
+    depths: Tensor = teacher.to(views.device)(views.to(memory_format=torch.channels_last))[:, :, ::2, ::2]
+    return depths
 
 
 def rendered(count: int, folder: Path, tick: Tick) -> Store:

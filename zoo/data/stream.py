@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..errors import ZooError
-from .store import VIEW, Store
+from .store import VIEW, Store, ask
 
 SCALES = (1.0, 1.5)  # as published
 TURN = 5.0  # degrees either way, as published
@@ -32,16 +32,31 @@ def batch(
     device: torch.device = CPU,
     *,
     zoom_power: float = 1.0,
+    blend: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
     """So many augmented samples of each source -> images (N, 3, side, side) in [0, 1] and depths
     (N, 1, side / coarser, side / coarser) in metres, 0 where unknown, made on `device`. Chance is the generator's alone.
 
     Scales are spread evenly over `SCALES`, as published, or with a `zoom_power` above 1 crowd towards the first of them,
-    at which a network is used.
+    at which a network is used. With a `blend` above 0 that share of the views of photos is blended with other views of
+    the batch, and the photos' teacher is asked about every view of one as it is shown, colours and all.
     """
-    parts = [_sample(store, count, side, coarser, zoom_power, rng, device) for store, count in sources if count]
+    sources = [(store, count) for store, count in sources if count]
+    at = VIEW if blend else side  # the teacher's side
+    parts = [_sample(store, count, side, at, coarser, zoom_power, rng, device) for store, count in sources]
     images, depths = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
-    return _jitter(images, jitter, rng), depths
+    if not blend:
+        return _jitter(images, jitter, rng), depths
+    ends = itertools.accumulate(count for _, count in sources)
+    spans = [(store.teacher, slice(end - count, end)) for (store, count), end in zip(sources, ends, strict=True)]
+    asked = [(teacher, span) for teacher, span in spans if teacher]
+    plain = images.clone()
+    for _, span in asked:
+        images[span] = _blend(images[span], plain, blend, rng)
+    images = _jitter(images, jitter, rng)
+    for teacher, span in asked:
+        depths[span] = F.interpolate(ask(teacher, images[span]), depths.shape[2:]) * (VIEW / side)
+    return F.interpolate(images, (side, side), mode="area"), depths
 
 
 def shares(stores: Sequence[Store | None], weights: Sequence[float], size: int) -> list[tuple[Store, int]]:
@@ -55,8 +70,16 @@ def shares(stores: Sequence[Store | None], weights: Sequence[float], size: int) 
 
 
 def _sample(
-    store: Store, count: int, side: int, coarser: int, zoom_power: float, rng: torch.Generator, device: torch.device
+    store: Store,
+    count: int,
+    side: int,
+    at: int,
+    coarser: int,
+    zoom_power: float,
+    rng: torch.Generator,
+    device: torch.device,
 ) -> tuple[Tensor, Tensor]:
+    """Views for a network that is trained at `side`, their pictures drawn at another side `at`."""
     chosen = torch.randint(len(store.images), (count,), generator=rng)
 
     def uniform(low: float, high: float) -> Tensor:
@@ -75,12 +98,28 @@ def _sample(
     # nearest half the time: the published evaluation samples pictures that way
     mode = "nearest" if torch.rand((), generator=rng) < 0.5 else "bilinear"
 
-    def look(values: Tensor, at: int, how: str) -> Tensor:
-        grid = F.affine_grid(theta.to(device), [count, 1, at, at], align_corners=False)
+    def look(values: Tensor, size: int, how: str) -> Tensor:
+        grid = F.affine_grid(theta.to(device), [count, 1, size, size], align_corners=False)
         return F.grid_sample(values[chosen].to(device).float(), grid, how, "border", align_corners=False)
 
     depths = look(store.depths, side // coarser, "nearest") / (scale * side / VIEW).to(device)[:, None, None, None]
-    return look(store.images, side, mode) / 255, depths
+    return look(store.images, at, mode) / 255, depths
+
+
+def _blend(views: Tensor, others: Tensor, share: float, rng: torch.Generator) -> Tensor:
+    """A share of the views faded into others, along a direction of chance: from half and half everywhere to a sharp
+    edge."""
+    n, side = len(views), views.shape[-1]
+
+    def uniform(low: float, high: float) -> Tensor:
+        return low + (high - low) * torch.rand(n, 1, 1, generator=rng)
+
+    partners = others[torch.randint(len(others), (n,), generator=rng)]
+    angle, shift, steepness = uniform(0, 2 * math.pi), uniform(-0.8, 0.8), uniform(math.log(0.3), math.log(30)).exp()
+    axis = torch.linspace(-1, 1, side)
+    along = axis * angle.cos() + axis[:, None] * angle.sin() - shift
+    faded = (0.5 + steepness * along).clamp(0, 1) * (uniform(0, 1) < share)
+    return torch.lerp(views, partners, faded[:, None].to(views.device))
 
 
 def _jitter(images: Tensor, amount: float, rng: torch.Generator) -> Tensor:
