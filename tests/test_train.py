@@ -16,7 +16,6 @@ from zoo.data.frames import frames
 from zoo.errors import ZooError
 from zoo.evaluate import judged
 from zoo.learner import Trainee, loss
-from zoo.loading import load
 from zoo.network import FastDepth, initialise
 from zoo.optimise import Muon, orthogonal, split
 from zoo.recipe import Phase, Recipe
@@ -250,22 +249,6 @@ def test_a_frozen_phase_keeps_the_running_statistics(given, tmp_path, pruned):
     assert not (tmp_path / "random").exists()
 
 
-def test_a_run_may_keep_a_share_of_what_it_began_with(given, tmp_path, pruned):
-    phases = (Phase(32, 2, 8, frozen=True),)
-    moved, back = (Recipe(phases, keep=keep) for keep in (0.0, 0.25))
-    for recipe in (moved, back):
-        train(PRUNED, recipe, *given, tmp_path / str(recipe.keep), pruned)
-    assert str(moved) == str(Recipe(phases))
-    assert "keep=0.25" in str(back)
-    far, near = (load(str(tmp_path / str(recipe.keep))).state_dict() for recipe in (moved, back))
-    for name, weight in pruned.state_dict().items():
-        assert torch.allclose(near[name], torch.lerp(far[name].float(), weight.float(), 0.25).to(weight.dtype)), name
-    resumed = training.Run(PRUNED, back, FastDepth(PRUNED), tmp_path / "0.25").kept().network.state_dict()
-    assert all(torch.equal(resumed[name], near[name]) for name in near)  # whatever it is told to begin with now
-    with pytest.raises(ZooError, match="of weights to begin with"):
-        train(PRUNED, Recipe((Phase(32, 2, 8),), keep=0.5), *given, tmp_path / "random")
-
-
 def test_sources_that_are_not_there_are_said_before_anything_runs(given, tmp_path):
     recipe = Recipe((Phase(32, 2, 4), Phase(32, 2, 4, shares=(0.0, 0.0, 1.0))))
     with pytest.raises(ZooError, match="none of these sources is given"):
@@ -287,7 +270,6 @@ def test_sources_that_are_not_there_are_said_before_anything_runs(given, tmp_pat
         "phases = [{ side = 32, batch = 2, samples = 2, shares = [1, 0] }]",
         "phases = [{ side = 32, batch = 2, samples = 2 }]\nshares = [1, -1, 0]",
         "phases = [{ side = 32, batch = 2, samples = 2 }]\nshares = 1",
-        "phases = [{ side = 32, batch = 2, samples = 2 }]\nkeep = 2",
         "[",
     ],
 )

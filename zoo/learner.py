@@ -82,13 +82,11 @@ class Learner:
         rng: torch.Generator,
         device: torch.device = CPU,
     ) -> None:
-        """Random weights, or those of a network `start`. Raises ZooError if the recipe needs the latter."""
+        """Random weights, or those of a network `start`. Raises ZooError if the former begin with a frozen phase."""
         if start is None and recipe.phases[0].frozen:
             raise ZooError(
                 "a frozen phase needs running statistics: begin with weights, or with a phase that is not frozen"
             )
-        if start is None and recipe.keep:
-            raise ZooError(f"keep = {recipe.keep}: of weights to begin with, and there are none")
         self.recipe, self.device = recipe, device
         network = FastDepth(variant)
         initialise(network, rng)
@@ -96,10 +94,8 @@ class Learner:
         for head in self.trainee.heads.values():
             initialise(head, rng)
             nn.init.constant_(head.norm.bias, 2.5)  # type: ignore[arg-type,union-attr]
-        self.began: dict[str, Tensor] = {}  # where some of it is kept
         if start is not None:
             network.load_state_dict(start.state_dict())
-            self.began = start.state_dict() if recipe.keep else {}
         self.trainee.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.trainee).eval()
         matrices, rest = split(self.trainee)
@@ -134,14 +130,3 @@ class Learner:
                 if kept.dtype.is_floating_point:
                     kept.lerp_(fresh, 1 - decay)
         return value.item()
-
-    def kept(self) -> Trainee:
-        """The averaged weights, moved back by the recipe's share towards those it began with."""
-        if not self.began:
-            return self.average
-        made = copy.deepcopy(self.average)
-        with torch.no_grad():
-            for name, weight in made.network.state_dict().items():
-                if weight.dtype.is_floating_point:
-                    weight.lerp_(self.began[name].to(weight.device), self.recipe.keep)
-        return made

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,7 @@ WARM_UP = 0.02
 FLOOR = 0.002
 
 
-def _told(record: Phase | Recipe) -> str:
-    """What runs are told apart by: fields that came later appear only where they are used."""
-    later = ("shares", "frozen", "zoom_power", "blend") if isinstance(record, Phase) else ("keep",)
-    values = [(field, getattr(record, field.name)) for field in fields(record)]
-    shown = [f"{field.name}={value}" for field, value in values if field.name not in later or value != field.default]
-    return f"{type(record).__name__}({', '.join(shown)})"
-
-
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class Phase:
     """`samples` images of `side` x `side` in batches of `batch`, through the decoder's first `stages` stages.
 
@@ -45,14 +37,22 @@ class Phase:
     zoom_power: float = 1.0
     blend: float = 0.0
 
-    __repr__ = _told
+    def __repr__(self) -> str:
+        """What runs are told apart by: fields that came later appear only where they are used."""
+        later = f", shares={self.shares}" if self.shares else ""
+        later += f", frozen={self.frozen}" if self.frozen else ""
+        later += f", zoom_power={self.zoom_power}" if self.zoom_power != 1 else ""
+        later += f", blend={self.blend}" if self.blend else ""
+        return (
+            f"Phase(side={self.side}, batch={self.batch}, samples={self.samples}, stages={self.stages}, "
+            f"whole={self.whole}{later})"
+        )
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class Recipe:
     """Phases in turn; peak rates of AdamW and (for matrices) Muon; weight decay of AdamW; how a batch is dealt out to
-    frames, photos and rooms; how far colours are varied (1: as published); whether to multiply in bfloat16; seed; the
-    share that the weights a run began with `keep` in those it leaves (Wortsman et al. 2022, Robust fine-tuning)."""
+    frames, photos and rooms; how far colours are varied (1: as published); whether to multiply in bfloat16; seed."""
 
     phases: tuple[Phase, ...]
     rate: float = 3e-3
@@ -62,19 +62,14 @@ class Recipe:
     jitter: float = 1.0
     mixed: bool = False
     seed: int = 0
-    keep: float = 0.0
-
-    __repr__ = _told
 
     @classmethod
     def read(cls, path: Path) -> Recipe:
         """A recipe from a TOML file with these fields. Raises ZooError for anything else."""
         try:
-            given = tomllib.loads(path.read_text())
-            phases = tuple(Phase(**_shared(phase)) for phase in given.pop("phases"))
-            made = cls(phases, **_shared(given))
-            if not 0 <= made.keep <= 1:
-                raise ZooError(f"{path}: keep = {made.keep}: from 0 to 1")
+            fields = tomllib.loads(path.read_text())
+            phases = tuple(Phase(**_shared(phase)) for phase in fields.pop("phases"))
+            made = cls(phases, **_shared(fields))
             for phase in phases:
                 if phase.side % 32 or min(phase.side, phase.batch, phase.samples, phase.whole + 1) < 1:
                     raise ZooError(f"{path}: {phase}: side a multiple of 32, batch and samples positive")
@@ -107,6 +102,6 @@ class Recipe:
                 seen += phase.batch * phase.side**2
 
 
-def _shared(given: dict[str, Any]) -> dict[str, Any]:
+def _shared(fields: dict[str, Any]) -> dict[str, Any]:
     """The fields of a recipe or phase with its shares, where it has some, as numbers."""
-    return given | ({"shares": tuple(map(float, given["shares"]))} if "shares" in given else {})
+    return fields | ({"shares": tuple(map(float, fields["shares"]))} if "shares" in fields else {})

@@ -55,14 +55,14 @@ class Run(Learner):
             raise ZooError(f"{self.out / STATE}: belongs to another run; choose another folder or delete it")
         for name in self.PARTS:
             getattr(self, name).load_state_dict(state[name])
-        self.steps, self.seconds, self.began = state["steps"], state["seconds"], state.get("began", {})
+        self.steps, self.seconds = state["steps"], state["seconds"]
 
     def save(self, scores: dict[str, float]) -> None:
-        """Leave the weights to keep as a checkpoint folder, and the whole state, each file whole or not at all."""
+        """Leave the averaged weights as a checkpoint folder, and the whole state, each file whole or not at all."""
         notes = {"run": self.of, "steps": self.steps, "seconds": round(self.seconds), "validation": scores}
-        checkpoint.save(self.kept().network, self.out, notes)
+        checkpoint.save(self.average.network, self.out, notes)
         state = {name: getattr(self, name).state_dict() for name in self.PARTS}
-        state |= {"steps": self.steps, "seconds": self.seconds, "of": self.of, "began": self.began}
+        state |= {"steps": self.steps, "seconds": self.seconds, "of": self.of}
         content = io.BytesIO()
         torch.save(state, content)
         put(self.out / STATE, content.getvalue())
@@ -105,12 +105,12 @@ def train(
         if time.monotonic() - saved > SAVE_SECONDS or run.steps == len(schedule):
             run.seconds += time.monotonic() - saved
             saved = time.monotonic()
-            scores = evaluate(run.kept().view(STAGES if phase.whole else phase.stages), held_out)[0]
+            scores = evaluate(run.average.view(STAGES if phase.whole else phase.stages), held_out)[0]
             run.save(scores)
             _log(out / "log.csv", run, float(np.mean(losses)), scores)
         what = f"loss {np.mean(losses):.3f}" + (f", delta1 {scores['delta1']:.3f}" if scores else "")
         tick(what, run.steps, len(schedule))
-    return scores or evaluate(run.kept().view(STAGES), held_out)[0]
+    return scores or evaluate(run.average.view(STAGES), held_out)[0]
 
 
 def keep_memory() -> None:

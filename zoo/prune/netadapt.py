@@ -141,7 +141,7 @@ def _short(
         sources = shares(stores, phase.shares or recipe.shares, phase.batch)
         seen = batch(sources, phase.side, 2, recipe.jitter, rng, zoom_power=phase.zoom_power, blend=phase.blend)
         learner.step(*seen, stages, rate, frozen=phase.frozen)
-    trained = learner.kept().network
+    trained = learner.average.network
     delta1 = evaluate(trained, frames)[0]["delta1"]
     # as it comes back from a file, so that a search that was stopped adds up in the same order
     return trained.to(memory_format=torch.contiguous_format), delta1  # type: ignore[call-overload]
