@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -81,9 +82,7 @@ def _sample(
 ) -> tuple[Tensor, Tensor]:
     """Views for a network that is trained at `side`, their pictures drawn at another side `at`."""
     chosen = torch.randint(len(store.images), (count,), generator=rng)
-
-    def uniform(low: float, high: float) -> Tensor:
-        return low + (high - low) * torch.rand(count, generator=rng)
+    uniform = partial(_uniform, rng, (count,))
 
     # At a smaller side a closer look keeps things at the size they have at the full one.
     closer = math.sqrt(VIEW / side)
@@ -106,14 +105,15 @@ def _sample(
     return look(store.images, at, mode) / 255, depths
 
 
+def _uniform(rng: torch.Generator, shape: tuple[int, ...], low: float, high: float) -> Tensor:
+    return low + (high - low) * torch.rand(shape, generator=rng)
+
+
 def _blend(views: Tensor, others: Tensor, share: float, rng: torch.Generator) -> Tensor:
     """A share of the views faded into others, along a direction of chance: from half and half everywhere to a sharp
     edge."""
     n, side = len(views), views.shape[-1]
-
-    def uniform(low: float, high: float) -> Tensor:
-        return low + (high - low) * torch.rand(n, 1, 1, generator=rng)
-
+    uniform = partial(_uniform, rng, (n, 1, 1))
     partners = others[torch.randint(len(others), (n,), generator=rng)]
     angle, shift, steepness = uniform(0, 2 * math.pi), uniform(-0.8, 0.8), uniform(math.log(0.3), math.log(30)).exp()
     axis = torch.linspace(-1, 1, side)
