@@ -9,6 +9,7 @@ from zoo.data.frames import frames
 from zoo.data.rooms import render
 from zoo.data.stream import batch, shares
 from zoo.errors import ZooError
+from zoo.recipe import Phase
 
 HEIGHT, WIDTH = 48, 64
 PICTURE, DEPTH = render(3, HEIGHT, WIDTH)
@@ -167,12 +168,12 @@ def test_rendered_rooms_are_a_store_too(tmp_path):
 
 def test_batches_are_what_they_should_be(tmp_path):
     made = store.measured(frames(folder(tmp_path / "data")), tmp_path / "store", quiet)
-    images, depths = batch([(made, 6)], 64, 4, 1.0, torch.Generator().manual_seed(0))
+    images, depths = batch([(made, 6)], Phase(64, 6, 6), 4, 1.0, torch.Generator().manual_seed(0))
     assert images.shape == (6, 3, 64, 64)
     assert depths.shape == (6, 1, 16, 16)
     assert images.min() >= 0
     assert images.max() <= 1
-    again, _ = batch([(made, 6)], 64, 4, 1.0, torch.Generator().manual_seed(0))
+    again, _ = batch([(made, 6)], Phase(64, 6, 6), 4, 1.0, torch.Generator().manual_seed(0))
     assert torch.equal(images, again)
     assert shares([made, made, made], (0.45, 0.55, 0.1), 16) == [(made, 7), (made, 8), (made, 1)]
     assert shares([made, None, made], (0.45, 0.55, 0.1), 16) == [(made, 13), (made, 3)]  # rooms keep their own share
@@ -185,11 +186,11 @@ def test_batches_are_what_they_should_be(tmp_path):
 def test_depth_goes_with_apparent_size(side, low, high):
     """A pixel shows the same angle, times the scale, at every side: 3 m must read 3 / scale."""
     flat = store.Store(torch.zeros(1, 3, 24, 32, dtype=torch.uint8), torch.full((1, 1, 24, 32), 3.0).half(), 1.0, ())
-    _, depths = batch([(flat, 64)], side, 2, 1.0, torch.Generator().manual_seed(0))
+    _, depths = batch([(flat, 64)], Phase(side, 64, 64), 5, 1.0, torch.Generator().manual_seed(0))
     scales = 3.0 / depths[:, 0, 0, 0]
     assert low <= scales.min() < low * 1.05
     assert high * 0.95 < scales.max() <= high * 1.001
-    _, depths = batch([(flat, 64)], side, 2, 1.0, torch.Generator().manual_seed(0), zoom_power=2.0)
+    _, depths = batch([(flat, 64)], Phase(side, 64, 64, zoom_power=2.0), 5, 1.0, torch.Generator().manual_seed(0))
     crowded = 3.0 / depths[:, 0, 0, 0]
     assert low <= crowded.min()
     assert high * 0.95 < crowded.max() <= high * 1.001
@@ -203,15 +204,16 @@ class Brightness(torch.nn.Module):
         return 1 + images.mean(1, keepdim=True)
 
 
-@pytest.mark.parametrize(("side", "coarser"), [(224, 2), (160, 4)])
-def test_the_teacher_is_asked_about_views_as_they_are_shown(side, coarser):
+@pytest.mark.parametrize(("side", "stages"), [(224, 5), (160, 4)])
+def test_the_teacher_is_asked_about_views_as_they_are_shown(side, stages):
     def made(value, teacher=None):
         picture = torch.full((1, 3, 24, 32), value, dtype=torch.uint8)
         return store.Store(picture, torch.full((1, 1, 24, 32), 3.0).half(), 1.0, (), teacher)
 
     def seen(blend, jitter=1.0):
-        rng = torch.Generator().manual_seed(0)
-        return batch([(made(255), 8), (made(0, Brightness()), 16)], side, coarser, jitter, rng, blend=blend)
+        phase = Phase(side, 24, 24, blend=blend)
+        sources = [(made(255), 8), (made(0, Brightness()), 16)]
+        return batch(sources, phase, stages, jitter, torch.Generator().manual_seed(0))
 
     images, depths = seen(0.5)
     assert images.shape == (24, 3, side, side)

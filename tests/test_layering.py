@@ -62,7 +62,7 @@ ALLOWED = {
     "zoo.export": {"ai_edge_litert", "numpy", "torch", "zoo.files", "zoo.litert", "zoo.network"},
     "zoo.legacy": {"torch", "zoo.files", "zoo.unpickle"},
     "zoo.unpickle": {"numpy", "torch", "zoo.files"},
-    "zoo.data": {"numpy", "PIL", "torch", "h5py", "zoo.image", "zoo.picture", "zoo.files", "zoo.data"},
+    "zoo.data": {"numpy", "PIL", "torch", "h5py", "zoo.image", "zoo.picture", "zoo.files", "zoo.data", "zoo.recipe"},
     "zoo.evaluate": {"numpy", "torch", "zoo.image", "zoo.metrics", "zoo.data.frames"},
     "zoo.prune.widths": {"zoo.variant"},
     "zoo.prune.cost": {"numpy", "zoo.variant", "zoo.prune.widths"},

@@ -195,7 +195,7 @@ def test_a_run_learns(given, tmp_path):
     recipe = Recipe((Phase(64, 4, 240, 4),), rate=0.05, jitter=0.2)
     train(PRUNED, recipe, *given, tmp_path)
     run = training.Run(PRUNED, recipe, None, tmp_path / "fresh")
-    images, depths = training.batch([(given[0][0], 8)], 64, 4, 0.0, torch.Generator().manual_seed(1))
+    images, depths = training.batch([(given[0][0], 8)], Phase(64, 8, 8), 4, 0.0, torch.Generator().manual_seed(1))
     trained = training.Run(PRUNED, recipe, None, tmp_path)
     with torch.no_grad():
         for r in (run, trained):

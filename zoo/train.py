@@ -93,12 +93,7 @@ def train(
     for phase, stages, rate in schedule[run.steps :]:
         # chance hangs on the step and the process alone, so that a run which goes on sees what it would have seen
         rng = torch.Generator().manual_seed((recipe.seed << 40) + (run.steps << 12) + rank)
-        coarser = 2 ** (1 + STAGES - stages)
-        seen = batch(
-            *(dealt[phase], phase.side, coarser, recipe.jitter, rng, device),
-            zoom_power=phase.zoom_power,
-            blend=phase.blend,
-        )
+        seen = batch(dealt[phase], phase, stages, recipe.jitter, rng, device)
         losses.append(run.step(*seen, stages, rate, frozen=phase.frozen))
         if rank:
             continue

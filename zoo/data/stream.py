@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..errors import ZooError
+from ..recipe import STAGES, Phase
 from .store import VIEW, Store, ask
 
 SCALES = (1.0, 1.5)  # as published
@@ -26,38 +27,36 @@ CPU = torch.device("cpu")
 
 def batch(
     sources: Sequence[tuple[Store, int]],
-    side: int,
-    coarser: int,
+    phase: Phase,
+    stages: int,
     jitter: float,
     rng: torch.Generator,
     device: torch.device = CPU,
-    *,
-    zoom_power: float = 1.0,
-    blend: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
-    """So many augmented samples of each source -> images (N, 3, side, side) in [0, 1] and depths
-    (N, 1, side / coarser, side / coarser) in metres, 0 where unknown, made on `device`. Chance is the generator's alone.
+    """So many augmented samples of each source, as a phase wants them -> images (N, 3, S, S) in [0, 1] and depths
+    (N, 1, s, s) in metres, 0 where unknown, for `stages` of the decoder: s = S / 2^(6 - stages). Made on `device`, chance
+    is the generator's alone.
 
     Scales are spread evenly over `SCALES`, as published, or with a `zoom_power` above 1 crowd towards the first of them,
     at which a network is used. With a `blend` above 0 that share of the views of photos is blended with other views of
     the batch, and the photos' teacher is asked about every view of one as it is shown, colours and all.
     """
     sources = [(store, count) for store, count in sources if count]
-    at = VIEW if blend else side  # the teacher's side
-    parts = [_sample(store, count, side, at, coarser, zoom_power, rng, device) for store, count in sources]
-    images, depths = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
-    if not blend:
-        return _jitter(images, jitter, rng), depths
     ends = itertools.accumulate(count for _, count in sources)
     spans = [(store.teacher, slice(end - count, end)) for (store, count), end in zip(sources, ends, strict=True)]
-    asked = [(teacher, span) for teacher, span in spans if teacher]
+    asked = [(teacher, span) for teacher, span in spans if teacher and phase.blend]
+    at = VIEW if asked else phase.side  # the teacher's side
+    parts = [_sample(store, count, phase, stages, at, rng, device) for store, count in sources]
+    images, depths = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
+    if not asked:
+        return _jitter(images, jitter, rng), depths
     plain = images.clone()
     for _, span in asked:
-        images[span] = _blend(images[span], plain, blend, rng)
+        images[span] = _blend(images[span], plain, phase.blend, rng)
     images = _jitter(images, jitter, rng)
     for teacher, span in asked:
-        depths[span] = F.interpolate(ask(teacher, images[span]), depths.shape[2:]) * (VIEW / side)
-    return F.interpolate(images, (side, side), mode="area"), depths
+        depths[span] = F.interpolate(ask(teacher, images[span]), depths.shape[2:]) * (VIEW / phase.side)
+    return F.interpolate(images, (phase.side, phase.side), mode="area"), depths
 
 
 def shares(stores: Sequence[Store | None], weights: Sequence[float], size: int) -> list[tuple[Store, int]]:
@@ -73,20 +72,19 @@ def shares(stores: Sequence[Store | None], weights: Sequence[float], size: int) 
 def _sample(
     store: Store,
     count: int,
-    side: int,
+    phase: Phase,
+    stages: int,
     at: int,
-    coarser: int,
-    zoom_power: float,
     rng: torch.Generator,
     device: torch.device,
 ) -> tuple[Tensor, Tensor]:
-    """Views for a network that is trained at `side`, their pictures drawn at another side `at`."""
+    """Views for a network that is trained at the phase's side, their pictures drawn at another side `at`."""
     chosen = torch.randint(len(store.images), (count,), generator=rng)
     uniform = partial(_uniform, rng, (count,))
 
     # At a smaller side a closer look keeps things at the size they have at the full one.
-    closer = math.sqrt(VIEW / side)
-    scale = closer * (SCALES[0] + (SCALES[1] - SCALES[0]) * uniform(0, 1) ** zoom_power)
+    closer = math.sqrt(VIEW / phase.side)
+    scale = closer * (SCALES[0] + (SCALES[1] - SCALES[0]) * uniform(0, 1) ** phase.zoom_power)
     angle = uniform(-TURN, TURN) * math.pi / 180
     flip = torch.where(uniform(0, 1) < 0.5, -1.0, 1.0)
     zoom = store.crop / scale
@@ -101,7 +99,8 @@ def _sample(
         grid = F.affine_grid(theta.to(device), [count, 1, size, size], align_corners=False)
         return F.grid_sample(values[chosen].to(device).float(), grid, how, "border", align_corners=False)
 
-    depths = look(store.depths, side // coarser, "nearest") / (scale * side / VIEW).to(device)[:, None, None, None]
+    nearer = (scale * phase.side / VIEW).to(device)[:, None, None, None]
+    depths = look(store.depths, phase.side // 2 ** (1 + STAGES - stages), "nearest") / nearer
     return look(store.images, at, mode) / 255, depths
 
 

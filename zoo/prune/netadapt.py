@@ -139,7 +139,7 @@ def _short(
     rng = torch.Generator().manual_seed(seed)
     for phase, stages, rate in recipe.steps():
         sources = shares(stores, phase.shares or recipe.shares, phase.batch)
-        seen = batch(sources, phase.side, 2, recipe.jitter, rng, zoom_power=phase.zoom_power, blend=phase.blend)
+        seen = batch(sources, phase, stages, recipe.jitter, rng)
         learner.step(*seen, stages, rate, frozen=phase.frozen)
     trained = learner.average.network
     delta1 = evaluate(trained, frames)[0]["delta1"]
