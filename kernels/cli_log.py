@@ -59,7 +59,7 @@ def merge(
     present = {record.line() for record in read(out)[0]}
     added = 0
     for path in logs:
-        if not path.is_file():
+        if not path.exists():
             raise KernelError(f"{path}: no such file")
         records, remarks = read(path)
         for remark in remarks:
@@ -80,6 +80,7 @@ def import_(
     """Add what AutoTVM measured, until 2024 the tuner of TVM: how fast a device is, and which tilings won there."""
     from .autotvm import parse, translated
     from .device import device as find
+    from .files import get
     from .log import FOREIGN, append, path_of, read
 
     target = find(device)
@@ -87,11 +88,7 @@ def import_(
     present = {record.line() for record in read(path)[0]}
     fresh: dict[str, Record] = {}
     for log in logs:
-        try:
-            lines = log.read_text(errors="replace").splitlines()
-        except OSError as error:
-            raise KernelError(f"{log}: {error.strerror or error}") from error
-        for number, line in enumerate(lines, start=1):
+        for number, line in enumerate(get(log).decode(errors="replace").splitlines(), start=1):
             try:
                 record = parse(line, target.name, host)
             except KernelError as error:
@@ -114,7 +111,7 @@ def _read(log: str) -> tuple[Path, list[Record], list[str]]:
         path = path_of(device(log))
     else:
         path = Path(log)
-        if not path.is_file():
+        if not path.exists():
             raise KernelError(
                 f"{log}: neither a device nor a log file; devices: {', '.join(r.name for r in records())}"
             )

@@ -15,6 +15,7 @@ from typing import Any
 
 from .device import Device
 from .errors import KernelError
+from .files import get, opened
 from .schedule.knobs import VERSION, check, shared
 from .workload import Workload
 
@@ -75,7 +76,7 @@ def read(path: Path) -> tuple[list[Record], list[str]]:
     if not path.exists():
         return [], []
     records, remarks = [], []
-    for number, line in enumerate(path.read_bytes().decode(errors="replace").split("\n"), start=1):
+    for number, line in enumerate(get(path).decode(errors="replace").split("\n"), start=1):
         if line.strip():
             try:
                 records.append(Record.parse(line))
@@ -88,7 +89,7 @@ def append(path: Path, records: Iterable[Record]) -> None:
     """Add records, whole lines in one write under a lock, so that several writers may share a log."""
     content = "".join(record.line() for record in records).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab+") as file:
+    with opened(path, "ab+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         size = file.seek(0, os.SEEK_END)
         if size:

@@ -20,7 +20,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from . import image, runtimes
 from .errors import ZooError
-from .files import put
+from .files import opened, put
 from .sources import expand, shard
 
 KEY = "fastdepth-zoo"  # of the PNG header's text
@@ -112,9 +112,9 @@ def finished(path: Path) -> Row | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # large pictures have large depths
-            with Image.open(path) as file:
+            with opened(path) as content, Image.open(content) as file:
                 facts: Row = json.loads(file.info[KEY])
-    except (OSError, KeyError, ValueError, TypeError, Image.DecompressionBombError):
+    except (ZooError, OSError, KeyError, ValueError, TypeError, Image.DecompressionBombError):
         return None
     return facts if isinstance(facts, dict) and "weights_sha256" in facts else None
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import ZooError
-from .files import get, put
+from .files import check, get, opened, put
 from .variant import Variant, parse
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ LARGEST_CONFIG = 2**20  # bytes
 
 def digest(path: Path) -> str:
     """sha256 of a file, hexadecimal."""
-    with path.open("rb") as file:
+    with opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -58,7 +58,7 @@ def config(folder: Path) -> tuple[Variant, dict[str, Any]]:
     """(variant, notes) of a checkpoint folder. What the record says of weights is the file's own word, and not taken."""
     path = folder / CONFIG
     try:
-        if not path.is_file():
+        if not path.exists():
             raise ZooError(f"{path}: no such file; a checkpoint folder holds {WEIGHTS} and {CONFIG}")
         content = json.loads(get(path, LARGEST_CONFIG))
         if content.get("format") != FORMAT:
@@ -81,6 +81,7 @@ def restore(network: FastDepth, path: Path) -> None:
 
     expected = {k: v for k, v in network.state_dict().items() if not k.endswith("num_batches_tracked")}
     tensors = {}
+    check(path)
     try:
         with safe_open(path, "pt") as file:
             found = {key: file.get_slice(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)

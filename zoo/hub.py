@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .checkpoint import CONFIG, WEIGHTS, config, digest, verify
 from .errors import ZooError
-from .files import put
+from .files import get, put
 from .hub_cache import AbsentError, cached, download, fate, forget, hexadecimal, plainly
 from .variant import Variant, Weights
 
@@ -90,7 +90,7 @@ def pull(
         return source / WEIGHTS
     for file in (*FILES, EXAMPLE):
         if file != EXAMPLE or (source / file).is_file():
-            put(to / file, (source / file).read_bytes())
+            put(to / file, get(source / file))
     return to / WEIGHTS
 
 

@@ -22,7 +22,7 @@ from .data.store import Store
 from .data.stream import batch, shares
 from .errors import ZooError
 from .evaluate import Judged, evaluate
-from .files import put
+from .files import check, put
 from .learner import CPU, Learner
 from .network import FastDepth
 from .recipe import STAGES, Recipe
@@ -48,6 +48,7 @@ class Run(Learner):
         self.of = f"{variant.name} {recipe}"
         out.mkdir(parents=True, exist_ok=True)
         if (out / STATE).exists():
+            check(out / STATE)
             self._restore(torch.load(out / STATE, weights_only=True, map_location=device))
 
     def _restore(self, state: dict[str, Any]) -> None:
@@ -120,6 +121,8 @@ def keep_memory() -> None:
 def _log(path: Path, run: Run, running: float, scores: dict[str, float]) -> None:
     row = {"steps": run.steps, "seconds": round(run.seconds), "loss": round(running, 4)}
     row |= {name: round(value, 4) for name, value in scores.items()}
+    if path.exists():
+        check(path)
     with path.open("a", newline="") as file:
         writer = csv.DictWriter(file, row)
         if not file.tell():

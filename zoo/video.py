@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import stat
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,28 @@ import numpy as np
 
 from . import picture
 from .errors import ZooError
+from .files import check
 from .image import Depth, Pixels
 
 CODES = {".mp4": "mp4v", ".avi": "MJPG"}
+VIDEO4LINUX = 81  # the major number of its devices
 SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v")
 
 
+def is_camera(source: str) -> bool:
+    """Whether a source names a camera: by its index, or by the device that Linux gives it, such as /dev/video0."""
+    if source.isdecimal():
+        return True
+    try:
+        found = os.stat(source)  # noqa: PTH116 (an argument may be longer than any path)
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISCHR(found.st_mode) and os.major(found.st_rdev) == VIDEO4LINUX
+
+
 def is_video(source: str) -> bool:
-    """Whether a source names a video file or a camera's index."""
-    return source.isdecimal() or Path(source).suffix.lower() in SUFFIXES
+    """Whether a source names a video file or a camera."""
+    return is_camera(source) or Path(source).suffix.lower() in SUFFIXES
 
 
 def _cv2() -> Any:
@@ -36,8 +50,10 @@ def _cv2() -> Any:
 def frames(source: str) -> tuple[float, int, Generator[Pixels]]:
     """(frames per second, number of frames or 0 if unknown, the frames) of a video file or camera index."""
     cv2 = _cv2()
-    if not source.isdecimal() and not Path(source).is_file():
-        raise ZooError(f"{source}: no such file")
+    if not is_camera(source):
+        if not Path(source).exists():
+            raise ZooError(f"{source}: no such file")
+        check(Path(source))
     capture = cv2.VideoCapture(int(source) if source.isdecimal() else source)
     if not capture.isOpened():
         what = f"camera {source}" if source.isdecimal() else source

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from .. import image
 from ..errors import ZooError
-from ..files import put
+from ..files import check, get, put
 from .frames import Frame
 from .rooms import render
 
@@ -129,8 +129,8 @@ def _store(
     """The store in `folder`, made from `samples` (or the reason why one is left out) unless it is there already."""
     record, images, depths = folder / "store.json", folder / "images.npy", folder / "depths.npy"
     try:
-        known = json.loads(record.read_text())
-    except (OSError, ValueError):
+        known = json.loads(get(record))
+    except (ZooError, ValueError):
         known = {}
     if known.get("key") != key:
         folder.mkdir(parents=True, exist_ok=True)
@@ -153,5 +153,7 @@ def _store(
             f"{folder}: nothing to train on; {len(known['skipped'])} files were bad, the first: "
             + (known["skipped"] or ["none"])[0]
         )
+    for path in (images, depths):
+        check(path)
     arrays = [torch.from_numpy(np.load(path, mmap_mode="c"))[: known["count"]] for path in (images, depths)]
     return Store(arrays[0], arrays[1], crop, tuple(known["skipped"]))
