@@ -23,7 +23,7 @@ COMPOSITION = {
 # room -> what it may import beside the standard library and its own package's errors
 THIRD = {
     *("torch", "tvm", "numpy", "PIL", "rich", "typer", "safetensors", "huggingface_hub", "tflite", "cv2", "xgboost"),
-    *("pyarrow", "ray", "gradio", "trimesh", "onnx", "ai_edge_litert", "flatbuffers"),
+    *("pi_heif", "pyarrow", "ray", "gradio", "trimesh", "onnx", "ai_edge_litert", "flatbuffers"),
 }
 ALLOWED = {
     "zoo.variant": set(),
@@ -36,7 +36,7 @@ ALLOWED = {
     "zoo.upsampling": {"torch", "zoo.blocks"},
     "zoo.decoders": {"torch", "zoo.blocks", "zoo.upsampling"},
     "zoo.network": {"torch", "zoo.console", "zoo.blocks", "zoo.encoders", "zoo.decoders", "zoo.variant"},
-    "zoo.image": {"numpy", "PIL", "zoo.files"},
+    "zoo.image": {"numpy", "PIL", "pi_heif", "zoo.files"},
     "zoo.picture": {"numpy", "PIL", "zoo.image", "zoo.files"},
     "zoo.metrics": {"numpy"},
     "zoo.sources": {"zoo.files"},

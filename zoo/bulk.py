@@ -112,7 +112,7 @@ def finished(path: Path) -> Row | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # large pictures have large depths
-            with opened(path) as content, Image.open(content) as file:
+            with opened(path) as content, Image.open(content, formats=["PNG"]) as file:
                 facts: Row = json.loads(file.info[KEY])
     except (ZooError, OSError, KeyError, ValueError, TypeError, Image.DecompressionBombError):
         return None
