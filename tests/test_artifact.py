@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -123,6 +124,60 @@ def test_images_do_not_leak_into_each_other(artifact, pruned):
     with FastDepth(artifact, 2) as compiled:
         for image in images:
             assert np.abs(compiled(image) - eager(pruned, image)).max() <= TOLERANCE
+
+
+def test_threads_that_share_one_artifact_each_get_their_own_depth(artifact):
+    images = np.random.default_rng(6).random((4, 3, 224, 224), np.float32)
+    with FastDepth(artifact, 2) as compiled, ThreadPoolExecutor(4) as pool:
+        expected = [compiled(image) for image in images]
+        order = [*range(4)] * 20
+        for i, depth in zip(order, pool.map(lambda i: compiled(images[i]), order), strict=True):
+            assert np.array_equal(depth, expected[i])
+
+
+def test_closed_while_others_use_it_is_an_error_for_them(artifact, photo):
+    def use_until_closed():
+        try:
+            while True:
+                compiled(photo)
+        except ArtifactError as error:
+            return str(error)
+
+    compiled = FastDepth(artifact, 2)
+    with ThreadPoolExecutor(4) as pool:
+        users = [pool.submit(use_until_closed) for _ in range(4)]
+        compiled(photo)
+        compiled.close()
+        for user in users:
+            assert "no such network is open" in user.result(timeout=60)
+    compiled.close()
+    with pytest.raises(ArtifactError, match="no such network is open"):
+        compiled(photo)
+
+
+def test_the_child_of_a_fork_gets_an_error_and_can_open_its_own(artifact):
+    program = (
+        "import os, signal, sys; sys.path.insert(0, '.')\n"
+        "import numpy\n"
+        "from fastdepth import ArtifactError, FastDepth\n"
+        "image = numpy.ones((3, 224, 224), numpy.float32)\n"
+        "mine = FastDepth('.', 2); expected = mine(image)\n"
+        "if os.fork():\n"
+        "    sys.exit(os.wait()[1] or not numpy.array_equal(mine(image), expected))\n"
+        "signal.alarm(60)\n"
+        "try: mine(image)\n"
+        "except ArtifactError as error: assert 'before this process was forked' in str(error), error\n"
+        "else: assert False, 'no error'\n"
+        "mine.close()\n"
+        "assert numpy.array_equal(FastDepth('.', 2)(image), expected)\n"
+    )
+    subprocess.run([sys.executable, "-I", "-c", program], cwd=artifact, check=True, timeout=120)
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1025, 2**31, -(2**31) - 1, 2**32 + 1, 10**30])
+def test_a_number_of_threads_that_cannot_be_is_named(artifact, threads):
+    with pytest.raises(ArtifactError, match=f"^{threads} threads; at least 1, at most 1024$"):
+        FastDepth(artifact, threads)
 
 
 def test_every_step_can_be_looked_at(artifact, pruned, photo):

@@ -78,11 +78,14 @@ def _verify(path, size, sha256):
 
 
 class FastDepth:
-    """An artifact, opened. Not for several threads at once; open one for each."""
+    """An artifact, opened. Threads that share it take turns; the child of a fork opens its own."""
+
+    _handle = None
 
     def __init__(self, folder, threads=1):
-        """Open the artifact in `folder` with so many threads, the caller counted."""
-        self._handle = None
+        """Open the artifact in `folder` with 1 to 1024 threads, the caller counted."""
+        if ctypes.c_int(threads).value != threads:
+            raise ArtifactError(f"{threads} threads; at least 1, at most 1024")
         self.manifest = read_manifest(folder)
         _, self.height, self.width = self.manifest["input"]
         try:
@@ -143,9 +146,9 @@ class FastDepth:
 
     def close(self):
         """Free its memory and threads."""
-        if self._handle:
-            self._library.fastdepth_destroy(ctypes.c_void_p(self._handle))
-            self._handle = None
+        handle, self._handle = self._handle, None
+        if handle:
+            self._library.fastdepth_destroy(ctypes.c_void_p(handle))
 
     __del__ = close
 
