@@ -26,7 +26,7 @@ from .plan import Plan
 from .rewrite import rewrite
 from .runtime.fastdepth import FORMAT, LIBRARY, MANIFEST, PARAMETERS
 from .schedule.knobs import VERSION
-from .source import network_c, steps
+from .source import Facts, described, network_c
 from .workload import Workload
 
 RUNTIME = Path(__file__).parent / "runtime"
@@ -57,15 +57,14 @@ def build(
         work.mkdir()
         made.mkdir()
         total = len(plan.workloads) + 1
-        sources, kernels = (_gpu_sources if device.gpu else _cpu_sources)(program, model["name"], work, tick)
+        facts = described(program, model, original.macs)
+        sources, kernels = (_gpu_sources if device.gpu else _cpu_sources)(program, facts, work, tick)
         tick("linking", total - 1, total)
         _link(program, sources, work, made)
         (made / PARAMETERS).write_bytes(program.parameters)
         for name in ("fastdepth.h", "fastdepth.py", *(["fastdepth_cuda.h"] if device.gpu else [])):
             shutil.copyfile(RUNTIME / name, made / name)
-        (made / MANIFEST).write_text(
-            json.dumps(_manifest(program, model, original.macs, kernels, made), indent=1) + "\n"
-        )
+        (made / MANIFEST).write_text(json.dumps(_manifest(program, facts, kernels, made), indent=1) + "\n")
         if folder.exists():
             shutil.rmtree(folder)
         made.rename(folder)
@@ -86,21 +85,21 @@ def compile_kernel(workload: Workload, device: Device, knobs: dict[str, int], pa
     tvm.compile(module, target=tvm.target.Target(dict(device.target))).mod.write_to_file(str(path))
 
 
-Facts = dict[Workload, dict[str, Any]]  # what the manifest says of a kernel
+Kernels = dict[Workload, dict[str, Any]]  # what the manifest says of each
 
 
-def _cpu_sources(program: Program, model: str, work: Path, tick: Tick) -> tuple[list[Path], Facts]:
+def _cpu_sources(program: Program, facts: Facts, work: Path, tick: Tick) -> tuple[list[Path], Kernels]:
     """What the library is made of: object files, the tables, the runtime for processors."""
     workloads = program.plan.workloads
     for i, workload in enumerate(workloads):
         tick(str(workload), i, len(workloads) + 1)
         compile_kernel(workload, program.device, program.knobs[workload], work / f"{symbol(workload)}.o")
     generated = work / "network.c"
-    generated.write_text(network_c(program, model))
+    generated.write_text(network_c(program, facts))
     return [generated, *work.glob("*.o"), *(RUNTIME / "cpu").glob("*.c")], {}
 
 
-def _gpu_sources(program: Program, model: str, work: Path, tick: Tick) -> tuple[list[Path], Facts]:
+def _gpu_sources(program: Program, facts: Facts, work: Path, tick: Tick) -> tuple[list[Path], Kernels]:
     """The same for graphics processors: the kernels are PTX, a text in the tables. How each is launched and, where there
     is an assembler, what it uses."""
     gpu, workloads = program.device.gpu, program.plan.workloads
@@ -122,17 +121,17 @@ def _gpu_sources(program: Program, model: str, work: Path, tick: Tick) -> tuple[
                 f"{kernel.symbol}: {threads} threads of {usage.registers} registers; a block has {gpu.registers}"
             )
     generated = work / "network.c"
-    generated.write_text(source_cuda.network_c(program, model, kernels, text))
-    facts = {
+    generated.write_text(source_cuda.network_c(program, facts, kernels, text))
+    launches = {
         w: {"blocks": kernel.blocks, "threads": kernel.threads}
         | (asdict(used[kernel.symbol]) if kernel.symbol in used else {})
         for w, kernel in kernels.items()
     }
-    return [generated, *(RUNTIME / "cuda").glob("*.c")], facts
+    return [generated, *(RUNTIME / "cuda").glob("*.c")], launches
 
 
 def _link(program: Program, sources: list[Path], work: Path, made: Path) -> None:
-    """The library, and the little program beside it that finds it by its own place."""
+    """The library, and the little program beside it: of the same parts, so that it needs no library that could be cut."""
     exports = work / "exports.map"
     exports.write_text(EXPORTS)
     paths = [str(path) for path in (*sources, *RUNTIME.glob("*.c"))]
@@ -142,7 +141,7 @@ def _link(program: Program, sources: list[Path], work: Path, made: Path) -> None
         ["-fPIC", "-shared", f"-Wl,--version-script={exports}", *paths, *libraries, "-o", str(made / LIBRARY)],
     )
     main = str(RUNTIME / "program" / "main.c")
-    link(program.device, [main, f"-L{made}", "-lfastdepth", "-lm", "-Wl,-rpath,$ORIGIN", "-o", str(made / PROGRAM)])
+    link(program.device, [main, *paths, *libraries, "-lm", "-o", str(made / PROGRAM)])
 
 
 def link(device: Device, words: list[str]) -> None:
@@ -155,29 +154,21 @@ def link(device: Device, words: list[str]) -> None:
         raise KernelError(f"linking for {device.name} failed: {done.stderr.strip()[-800:]}")
 
 
-def _manifest(program: Program, model: dict[str, Any], macs: int, kernels: Facts, made: Path) -> dict[str, Any]:
-    device, shapes = program.device, program.plan.shapes()
+def _manifest(program: Program, facts: Facts, kernels: Kernels, made: Path) -> dict[str, Any]:
+    device = program.device
     versions = {name: importlib.metadata.version(name) for name in ("fastdepth-zoo", "apache-tvm", "ziglang")}
     return {
         "format": FORMAT,
-        "model": model,
-        "device": device.name,
-        "machine": device.machine,
+        **facts,
         "requires": list(device.requires),
-        "linked_for": device.linker,
-        "lanes": device.lanes,
-        "dtype": "f32",
-        "input": list(shapes[program.plan.input]),
-        "output": list(shapes[program.plan.output][1:]),
         "unit": "metres",
-        "macs": macs,
         "schedule_version": VERSION,
         "gpu": asdict(device.gpu) if device.gpu else None,
         "steps": [
             step
             | {"knobs": program.knobs[call.step.workload], "source": program.sources[call.step.workload]}
             | kernels.get(call.step.workload, {})
-            for step, call in zip(steps(program.plan), program.calls, strict=True)
+            for step, call in zip(facts["steps"], program.calls, strict=True)
         ],
         "files": {
             path.name: {"size": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}

@@ -1,9 +1,11 @@
-/* What fastdepth.h promises of a handle, tried on the toy network: many threads, destroyed meanwhile, forked, misused. */
+/* What fastdepth.h promises, tried on the toy network: many threads on one handle, destroyed meanwhile, forked, misused.
+ * Runs in a folder of its own with the files of parameters: right, too short, too long, and other ones. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,7 +28,7 @@ typedef struct {
     const char *ends;
 } caller;
 
-static const char *parameters;
+static const char *const parameters = "right";
 static atomic_int runs;
 
 static fastdepth *opened(int threads) {
@@ -117,6 +119,25 @@ static void destroyed_while_others_call(void) {
     CHECK(!call(next, 1, 0) && !fastdepth_destroy(next));
 }
 
+static void sides_are_known(void) {
+    CHECK(fastdepth_height() == HEIGHT && fastdepth_width() == WIDTH);
+    CHECK(!strcmp(fastdepth_dtype(), "f32") && !strcmp(fastdepth_describe(), "toy"));
+}
+
+/* Wrong files in place of the parameters, one of them a pipe that nobody writes to. */
+static void parameters_must_be_a_file(void) {
+    const char *const names[] = {"/dev/zero", "/dev/null", ".", "pipe"};
+    CHECK(!mkfifo("pipe", 0600));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        CHECK(!fastdepth_create(names[i], 1));
+        CHECK(strstr(fastdepth_error(), "not a regular file"));
+    }
+    CHECK(!fastdepth_create("missing", 1) && strstr(fastdepth_error(), "cannot be opened"));
+    CHECK(!fastdepth_create("short", 1) && strstr(fastdepth_error(), "not 16 bytes"));
+    CHECK(!fastdepth_create("long", 1) && strstr(fastdepth_error(), "not 16 bytes"));
+    CHECK(!fastdepth_create("other", 1) && strstr(fastdepth_error(), "damaged, or of another build"));
+}
+
 static void misuse_is_an_error(void) {
     float image[CHANNELS * PIXELS] = {0}, depth[PIXELS];
     double seconds[STEPS];
@@ -180,12 +201,12 @@ static void children_get_errors(void) {
     join(threads);
 }
 
-int main(int count, char **words) {
-    if (count != 2) return 2;
-    parameters = words[1];
+int main(void) {
     alarm(5 * PATIENCE);
     callers_take_turns();
     destroyed_while_others_call();
+    sides_are_known();
+    parameters_must_be_a_file();
     misuse_is_an_error();
     observers_cannot_call_back();
     children_get_errors();

@@ -55,15 +55,13 @@ def test_a_handle_under_a_sanitizer(kind, sanitizer, tmp_path):
     program = compiled(
         tmp_path / "stress", sanitizer, kind, f"-DHASH=UINT64_C({fnv1a(PARAMETERS)})", f"-I{TESTS}", *sources
     )
-    (tmp_path / "parameters.bin").write_bytes(PARAMETERS)
+    other = PARAMETERS[4:] + PARAMETERS[:4]
+    files = {"right": PARAMETERS, "short": PARAMETERS[:8], "long": PARAMETERS * 2, "other": other}
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
     environment = os.environ | {"LD_LIBRARY_PATH": str(tmp_path)}
     done = subprocess.run(
-        [program, tmp_path / "parameters.bin"],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-        env=environment,
+        [program], capture_output=True, text=True, timeout=300, check=False, env=environment, cwd=tmp_path
     )
     assert (done.returncode, done.stdout) == (0, "every promise was kept\n"), done.stderr[-3000:]
 

@@ -43,10 +43,10 @@ const step network_steps[] = {
     {"first", first, 3, {{IN_IMAGE, 0, 1, {96}, {1}}, {IN_PARAMETERS, 0, 1, {3}, {1}}, {IN_ARENA, 64, 1, {96}, {1}}}},
     {"second", second, 2, {{IN_ARENA, 64, 1, {96}, {1}}, {IN_DEPTH, 0, 1, {32}, {1}}}},
 };
-const int network_step_count = 2;
+const int network_height = HEIGHT, network_width = WIDTH, network_step_count = 2;
 const size_t network_arena_bytes = 64 + CHANNELS * PIXELS * sizeof(float), network_workspace_bytes = PIXELS * sizeof(float);
 const size_t network_image_bytes = CHANNELS * PIXELS * sizeof(float), network_depth_bytes = PIXELS * sizeof(float);
 const size_t network_parameter_bytes = 16;
 const uint64_t network_parameter_hash = HASH;
-const char network_description[] = "toy";
+const char network_dtype[] = "f32", network_description[] = "toy";
 const char *const network_requires[] = {NULL};

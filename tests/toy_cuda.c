@@ -25,9 +25,9 @@ const step network_steps[] = {
     {"first", "first", {1, 1, 1}, {1, 1, 1}, 3, {{IN_IMAGE, 0}, {IN_PARAMETERS, 0}, {IN_ARENA, 64}}, 2, IMAGE},
     {"second", "second", {1, 1, 1}, {1, 1, 1}, 2, {{IN_ARENA, 64}, {IN_DEPTH, 0}}, 1, DEPTH},
 };
-const int network_step_count = 2, network_capability[2] = {5, 2};
+const int network_height = HEIGHT, network_width = WIDTH, network_step_count = 2, network_capability[2] = {5, 2};
 const size_t network_arena_bytes = 64 + IMAGE, network_image_bytes = IMAGE, network_depth_bytes = DEPTH;
 const size_t network_parameter_bytes = 16;
 const uint64_t network_parameter_hash = HASH;
-const char network_description[] = "toy";
+const char network_dtype[] = "f32", network_description[] = "toy";
 const char network_ptx[] = ".visible .entry first() {}\n.visible .entry second() {}\n";

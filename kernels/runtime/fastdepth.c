@@ -10,8 +10,8 @@
 #include <stdlib.h>
 
 #include "common.h"
+#include "constants.h"
 #include "engine.h"
-#include "network.h"
 
 enum { MOST_THREADS = 1024 };
 
@@ -126,5 +126,11 @@ int fastdepth_time(fastdepth *handle, const float *image, float *depth, double *
     if (!seconds) return fail("seconds: NULL"), -1;
     return run(handle, image, depth, NULL, NULL, seconds);
 }
+
+int fastdepth_height(void) { return network_height; }
+
+int fastdepth_width(void) { return network_width; }
+
+const char *fastdepth_dtype(void) { return network_dtype; }
 
 const char *fastdepth_describe(void) { return network_description; }

@@ -39,7 +39,12 @@ int fastdepth_time(fastdepth *network, const float *image, float *depth, double 
  * nothing. 0, or -1 on failure. */
 int fastdepth_destroy(fastdepth *network);
 
-/* One line of JSON: {"model", "device", "dtype", "height", "width", "lanes", "steps": [{"name", "channels", …}]}. */
+/* Sides of the image and of the depth, and what the kernels compute in: "f32". An image and a depth are floats in any case. */
+int fastdepth_height(void);
+int fastdepth_width(void);
+const char *fastdepth_dtype(void);
+
+/* One line of JSON, which manifest.json repeats: {"model", "device", "lanes", "steps": [{"name", "channels", …}], …}. */
 const char *fastdepth_describe(void);
 
 /* Why the last call that failed on this thread did. */
