@@ -136,10 +136,9 @@ def _link(program: Program, sources: list[Path], work: Path, made: Path) -> None
     exports.write_text(EXPORTS)
     paths = [str(path) for path in (*sources, *RUNTIME.glob("*.c"))]
     libraries = ["-ldl"] if program.device.gpu else []
-    link(
-        program.device,
-        ["-fPIC", "-shared", f"-Wl,--version-script={exports}", *paths, *libraries, "-o", str(made / LIBRARY)],
-    )
+    # Once loaded it stays (nodelete): its threads and what it does at a fork outlive a dlclose.
+    shared = ["-fPIC", "-shared", f"-Wl,--version-script={exports}", "-Wl,-z,nodelete"]
+    link(program.device, [*shared, *paths, *libraries, "-o", str(made / LIBRARY)])
     main = str(RUNTIME / "program" / "main.c")
     link(program.device, [main, *paths, *libraries, "-lm", "-o", str(made / PROGRAM)])
 

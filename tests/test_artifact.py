@@ -195,6 +195,20 @@ def test_the_child_of_a_fork_gets_an_error_and_can_open_its_own(artifact):
     subprocess.run([sys.executable, "-I", "-c", program], cwd=artifact, check=True, timeout=120)
 
 
+@pytest.mark.parametrize("destroyed", [True, False])
+def test_a_library_that_was_closed_does_no_harm_at_a_fork(artifact, destroyed):
+    program = (
+        "import _ctypes, ctypes, os, sys\n"
+        "library = ctypes.CDLL('./libfastdepth.so')\n"
+        "library.fastdepth_create.restype = ctypes.c_void_p\n"
+        "network = ctypes.c_void_p(library.fastdepth_create(b'parameters.bin', 2))\n"
+        f"assert network and not ({destroyed} and library.fastdepth_destroy(network))\n"
+        "_ctypes.dlclose(library._handle)\n"
+        "sys.exit(os.wait()[1] if os.fork() else 0)\n"
+    )
+    subprocess.run([sys.executable, "-I", "-c", program], cwd=artifact, check=True, timeout=60)
+
+
 @pytest.mark.parametrize("threads", [0, -1, 1025, 2**31, -(2**31) - 1, 2**32 + 1, 10**30])
 def test_a_number_of_threads_that_cannot_be_is_named(artifact, threads):
     with pytest.raises(ArtifactError, match=f"^{threads} threads; at least 1, at most 1024$"):

@@ -9,8 +9,8 @@
  * or was never created; for a NULL in place of anything but an observer's context; for calls from within an observer; and
  * in the child of a fork for networks of its parent, which stay usable there. The child may create its own.
  *
- * Left to the caller: buffers of the stated size, and that an observer neither waits for other calls on its network nor
- * leaves but by returning. */
+ * Left to the caller: buffers of the stated size; that an observer neither waits for other calls on its network nor leaves
+ * but by returning; that no thread is cancelled in a call. */
 #ifndef FASTDEPTH_H
 #define FASTDEPTH_H
 
