@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import importlib.metadata
 import json
@@ -12,7 +13,10 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +35,8 @@ from .workload import Workload
 
 RUNTIME = Path(__file__).parent / "runtime"
 PROGRAM = "fastdepth"
+HEADER, TWIN, CUDA = "fastdepth.h", "fastdepth.py", "fastdepth_cuda.h"
+FILES = (MANIFEST, LIBRARY, PARAMETERS, PROGRAM, HEADER, TWIN, CUDA)  # CUDA for a GPU only
 EXPORTS = "{ global: fastdepth_*; local: *; };\n"
 Tick = Callable[[str, int, int], None]  # (what is being done, parts done, parts in all)
 
@@ -44,9 +50,11 @@ def build(
 ) -> dict[str, int]:
     """Compile a traced plan for `device` into `folder`, which appears whole or not at all; where the layers' knobs are from.
 
-    `model` goes into the manifest: name, weights_sha256, status. An existing artifact there is replaced.
+    `model` goes into the manifest: name, weights_sha256, status. An existing artifact there is replaced; what else lies in
+    its folder stays.
     """
-    if folder.exists() and not (folder / MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+    folder = folder.resolve()
+    if folder.exists() and not written(folder / MANIFEST) and (not folder.is_dir() or any(folder.iterdir())):
         raise KernelError(f"{folder}: exists and is not an artifact; choose another place")
     require("tvm", "ziglang")
     original, plan = plan, rewrite(plan, device.lanes)
@@ -62,14 +70,40 @@ def build(
         tick("linking", total - 1, total)
         _link(program, sources, work, made)
         (made / PARAMETERS).write_bytes(program.parameters)
-        for name in ("fastdepth.h", "fastdepth.py", *(["fastdepth_cuda.h"] if device.gpu else [])):
+        for name in (HEADER, TWIN, *([CUDA] if device.gpu else [])):
             shutil.copyfile(RUNTIME / name, made / name)
         (made / MANIFEST).write_text(json.dumps(_manifest(program, facts, kernels, made), indent=1) + "\n")
         if folder.exists():
-            shutil.rmtree(folder)
-        made.rename(folder)
+            others = partial(_except_ours, str(folder))
+            shutil.copytree(folder, made, symlinks=True, ignore=others, dirs_exist_ok=True)
+        for turn in count():  # another writer may put its own there in between
+            with suppress(FileNotFoundError):
+                folder.rename(work / f"before-{turn}")
+            try:
+                made.rename(folder)
+                break
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
         tick("done", total, total)
     return dict(Counter(program.sources[step.workload] for step in plan.steps))
+
+
+def written(path: Path) -> bool:
+    """Whether a file is one of an artifact, and as it was made: what the manifest beside it says."""
+    try:
+        manifest = json.loads((path.parent / MANIFEST).read_text())
+        if manifest["format"] != FORMAT:
+            return False
+        return path.name == MANIFEST or (
+            manifest["files"][path.name]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _except_ours(folder: str, at: str, names: list[str]) -> list[str]:
+    return [name for name in names if at == folder and name in FILES]
 
 
 def compile_kernel(workload: Workload, device: Device, knobs: dict[str, int], path: Path) -> None:

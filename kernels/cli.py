@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from zoo import console
+from zoo.cli_options import Overwrite
 
 from . import cli_log, cli_tuning
 from .cli_tuning import Json, Model
@@ -102,17 +103,19 @@ def compile_(
     ] = None,
     input_: Sides = None,
     layers: Annotated[bool, typer.Option("--layers", help="Show every layer.")] = False,
+    overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Compile a network into a folder that runs anywhere on that device: a C library, its parameters, a Python twin."""
     import json as encoder
 
+    from zoo import outputs
     from zoo.checkpoint import digest
     from zoo.hub import resolve
     from zoo.loading import identify, load
     from zoo.predict import one_thread
 
-    from .build import build
+    from .build import FILES, build, written
     from .export import trace
     from .runtime.fastdepth import MANIFEST
     from .verify import emulate, simulated, verify
@@ -122,6 +125,8 @@ def compile_(
     made_for = cli_tuning.chosen(device, target)
     variant, folder = identify(model)
     height, width = sides(input_) if input_ else variant.input
+    out = out or Path("build") / f"{variant.name}-{device if device == 'host' else made_for.name}"
+    outputs.claim([(out / name, written) for name in FILES], overwrite=overwrite)
     network = load(model)
     record = variant.weights
     facts = {
@@ -129,7 +134,6 @@ def compile_(
         "weights_sha256": record.sha256 if record else digest(resolve(variant, weights=folder)),
         "status": record.status if record else "released",
     }
-    out = out or Path("build") / f"{variant.name}-{device if device == 'host' else made_for.name}"
     plan = trace(network, height, width)
     with console.progress("compiling") as tick:
         sources = build(plan, made_for, out, facts, tick)

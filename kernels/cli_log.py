@@ -54,9 +54,9 @@ def merge(
     out: Annotated[Path, typer.Option("-o", "--out", help="Log to add their records to; duplicates are dropped.")],
 ) -> None:
     """Add the records of several logs to one."""
-    from .log import append, read
+    from .log import append, begun, read
 
-    present = {record.line() for record in read(out)[0]}
+    present = {record.line() for record in begun(out)[0]}
     added = 0
     for path in logs:
         if not path.exists():
@@ -81,11 +81,11 @@ def import_(
     from .autotvm import parse, translated
     from .device import device as find
     from .files import get
-    from .log import FOREIGN, append, path_of, read
+    from .log import FOREIGN, append, begun, path_of
 
     target = find(device)
     path = out or path_of(target)
-    present = {record.line() for record in read(path)[0]}
+    present = {record.line() for record in begun(path)[0]}
     fresh: dict[str, Record] = {}
     for log in logs:
         for number, line in enumerate(get(log).decode(errors="replace").splitlines(), start=1):

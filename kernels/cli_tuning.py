@@ -84,7 +84,7 @@ def tune(
 
     from .boards import Boards, reach
     from .export import trace
-    from .log import append, best, path_of, read
+    from .log import append, begun, best, path_of
     from .rewrite import rewrite
     from .schedule.knobs import VERSION
     from .tune import tune as run
@@ -94,7 +94,7 @@ def tune(
     variant, folder = identify(model)
     plan = rewrite(trace(load(model, pretrained=folder is not None), *variant.input), made_for.lanes)
     path = log or path_of(made_for)
-    records, remarks = read(path)
+    records, remarks = begun(path)
     for remark in remarks:
         console.warn("skipped", remark)
     ours = [r for r in records if r.device == made_for.name and r.schedule == VERSION]

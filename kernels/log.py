@@ -85,6 +85,14 @@ def read(path: Path) -> tuple[list[Record], list[str]]:
     return records, remarks
 
 
+def begun(path: Path) -> tuple[list[Record], list[str]]:
+    """What `read` gives, of a log that is to be added to. Raises KernelError for a file that holds something else."""
+    records, remarks = read(path)
+    if remarks and not records:
+        raise KernelError(f"{path}: not a tuning log, so nothing is added to it; choose another place")
+    return records, remarks
+
+
 def append(path: Path, records: Iterable[Record]) -> None:
     """Add records, whole lines in one write under a lock, so that several writers may share a log."""
     content = "".join(record.line() for record in records).encode()

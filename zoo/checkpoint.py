@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 FORMAT = "fastdepth-zoo/1"
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
+FILES = (CONFIG, WEIGHTS)
 LARGEST_CONFIG = 2**20  # bytes
 
 
@@ -50,8 +52,8 @@ def save(network: FastDepth, folder: Path, notes: dict[str, Any] | None = None) 
     variant = asdict(network.variant)
     del variant["weights"], variant["claims"]
     config = {"format": FORMAT, "variant": variant, "notes": notes or {}}
+    put(folder / CONFIG, (json.dumps(config, indent=2) + "\n").encode())  # first, as it says whose the weights are
     put(folder / WEIGHTS, serialise(tensors, {"format": FORMAT}))
-    put(folder / CONFIG, (json.dumps(config, indent=2) + "\n").encode())
 
 
 def config(folder: Path) -> tuple[Variant, dict[str, Any]]:
@@ -69,6 +71,16 @@ def config(folder: Path) -> tuple[Variant, dict[str, Any]]:
         raise ZooError(str(error) if str(path) in str(error) else f"{path}: {error}") from error
     except (ValueError, KeyError, AttributeError, RecursionError) as error:
         raise ZooError(f"{path}: not a checkpoint's config ({error})") from error
+
+
+def noted(key: str) -> Callable[[Path], bool]:
+    """Whether a file lies in a checkpoint folder whose notes have this key, which tells what wrote the folder."""
+
+    def ours(path: Path) -> bool:
+        notes = config(path.parent)[1]
+        return isinstance(notes, dict) and key in notes
+
+    return ours
 
 
 def restore(network: FastDepth, path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from . import cli_demo, cli_hub, cli_predict, cli_pruning, cli_training, console
+from .cli_options import Overwrite
 from .errors import ZooError
 from .kernels import cli as kernels_cli
 from .kernels.errors import KernelError
@@ -107,11 +108,14 @@ def import_(
     variant: Annotated[
         str | None, typer.Option(help="The variant it must be; default: the one with its widths.")
     ] = None,
+    overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Turn a foreign checkpoint into a folder of ours, which every command takes as -m. Nothing in it is run."""
-    from . import checkpoint, convert
+    from . import checkpoint, convert, outputs
 
+    targets = [(out / name, checkpoint.noted("imported_from")) for name in checkpoint.FILES]
+    outputs.claim(targets, [file], overwrite=overwrite)
     network = convert.import_file(file, variant)
     name = network.variant.name
     checkpoint.save(network, out, {"imported_from": file.name, "sha256": checkpoint.digest(file)})
@@ -132,13 +136,17 @@ def export(
     form: Annotated[str, typer.Option("--format", help="onnx, tflite, pt2 (torch.export) or torchscript.")] = "onnx",
     model: Model = "fastdepth_pruned",
     input_: Annotated[str | None, typer.Option("--input", help="Sides, HEIGHTxWIDTH, multiples of 32.")] = None,
+    overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Write a network for other tools, run what was written, and compare it with eager."""
+    from . import outputs
+    from .export import COMMAND
     from .export import export as run
     from .kernels.cli import sides
     from .loading import load
 
+    outputs.claim([(out, outputs.marked(COMMAND))], overwrite=overwrite)
     network = load(model)
     height, width = sides(input_) if input_ else network.variant.input
     error = run(network, form, out, height, width)

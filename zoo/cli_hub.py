@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from . import console
+from .cli_options import Overwrite
 from .errors import ZooError
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for scripts.")]
@@ -22,14 +24,29 @@ def pull(
     revision: Annotated[str | None, typer.Option(help="Commit or branch; default the pinned one.")] = None,
     to: Annotated[Path | None, typer.Option(help="Folder to write the whole checkpoint to.")] = None,
     namespace: Namespace = None,
+    overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Fetch a variant's weights, verify them, and say where they are."""
-    from . import hub
-    from .checkpoint import digest
+    import tempfile
+
+    from . import hub, outputs
+    from .checkpoint import WEIGHTS, digest
+    from .files import put
     from .variant import variant as find
 
-    path = hub.pull(find(variant), to, revision=revision, namespace=namespace, progress=console.err.is_terminal)
+    fetch = partial(hub.pull, find(variant), revision=revision, namespace=namespace, progress=console.err.is_terminal)
+    if to is None:
+        path = fetch()
+    else:
+        with tempfile.TemporaryDirectory() as scratch:
+            fetch(Path(scratch))
+            fetched = {to / file.name: file.read_bytes() for file in Path(scratch).iterdir()}
+        same = [(file, lambda file: file.read_bytes() == fetched[file]) for file in fetched]
+        outputs.claim(same, overwrite=overwrite)
+        for file, content in fetched.items():
+            put(file, content)
+        path = to / WEIGHTS
     if json:
         console.show_json({"variant": variant, "path": str(path), "sha256": digest(path)})
     else:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import cli_training, console
+from .cli_options import Overwrite
 from .cli_training import Data, Json, Scale
 from .errors import ZooError
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from .prune.netadapt import Iteration
     from .variant import Variant
 
+COMMAND = "prune"
 RECIPES = Path(__file__).parent / "recipes"
 
 
@@ -52,6 +54,7 @@ def prune(
     ] = None,
     cache: Annotated[Path | None, typer.Option(help="Folder for the data made ready; default OUT/data.")] = None,
     threads: Annotated[int, typer.Option(min=1, max=1024, help="Proposals trained at a time.")] = 2,
+    overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Make a network cheaper: by NetAdapt's search for widths, by one factor, or to the widths of another variant."""
@@ -71,13 +74,14 @@ def prune(
         else:
             smaller = narrow(variant, price, budget * price(variant), multiple)
             smaller = replace(smaller, name=name or f"{variant.name}_uniform", **_origin(variant, cost, "one factor"))
-        _cut(model, smaller, out, json)
+        _cut(model, smaller, out, json, overwrite=overwrite)
         return
     if frames is None:
         raise ZooError("a search needs --frames to train and judge by")
 
     import torch
 
+    from . import outputs
     from .files import put
     from .prune.netadapt import Search, netadapt, targets
     from .recipe import Recipe
@@ -87,11 +91,16 @@ def prune(
         budget * price(variant), unit, Recipe.read(short or RECIPES / "netadapt_short.toml"), first, multiple=multiple
     )
     long = Recipe.read(config or RECIPES / "netadapt_long.toml")
+    told_in = out / "search.json"
+    cli_training.claim(
+        out, cache or out / "data", [model, teacher], [(told_in, outputs.marked(COMMAND))], overwrite=overwrite
+    )
     targets(search, price(variant))  # before anything is read: can it be reached?
     network = load(model)
     network.variant = replace(variant, name=name or f"{variant.name}_netadapt", **_origin(variant, cost, "NetAdapt"))
     table = console.table("iteration ", "blocks", "width ", f"{unit} ", "delta1 ")
     report: dict[str, Any] = {
+        "software": outputs.mark(COMMAND),
         "from": model,
         "cost": cost,
         "unit": unit,
@@ -108,7 +117,7 @@ def prune(
         console.say(
             f"[dim]iteration {iteration.number}: {' + '.join(iteration.group)} {widths}, {shown[0]} {unit}[/dim]"
         )
-        put(out / "search.json", console.dumps(report).encode())
+        put(told_in, console.dumps(report).encode())
 
     with console.progress(f"pruning {variant.name}") as tick:
         data = cli_training.Sources(
@@ -134,12 +143,14 @@ def _origin(variant: Variant, cost: str, how: str) -> dict[str, Any]:
     return {"summary": came, "widths_from": f"zoo prune: {came}", "weights": None, "claims": ()}
 
 
-def _cut(model: str, smaller: Variant, out: Path, json: bool) -> None:
-    from . import checkpoint
+def _cut(model: str, smaller: Variant, out: Path, json: bool, *, overwrite: bool) -> None:
+    from . import checkpoint, outputs
     from .loading import load
     from .prune.cost import macs
     from .prune.surgery import cut, strongest
 
+    targets = [(out / name, checkpoint.noted("cut_from")) for name in checkpoint.FILES]
+    outputs.claim(targets, [Path(model) / name for name in checkpoint.FILES], overwrite=overwrite)
     network = load(model)
     made = cut(network, strongest(network, smaller), smaller)
     checkpoint.save(made, out, {"cut_from": model, "to": smaller.name})

@@ -30,7 +30,7 @@ from .together import world
 from .variant import Variant
 
 SAVE_SECONDS = 180
-STATE = "state.pt"
+STATE, LOG = "state.pt", "log.csv"
 
 Tick = Callable[[str, int, int], None]
 
@@ -103,7 +103,7 @@ def train(
             saved = time.monotonic()
             scores = evaluate(run.average.view(STAGES if phase.whole else phase.stages), held_out)[0]
             run.save(scores)
-            _log(out / "log.csv", run, float(np.mean(losses)), scores)
+            _log(out / LOG, run, float(np.mean(losses)), scores)
         what = f"loss {np.mean(losses):.3f}" + (f", delta1 {scores['delta1']:.3f}" if scores else "")
         tick(what, run.steps, len(schedule))
     return scores or evaluate(run.average.view(STAGES), held_out)[0]

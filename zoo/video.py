@@ -74,9 +74,15 @@ def frames(source: str) -> tuple[float, int, Generator[Pixels]]:
 
 
 def convert(
-    source: str, out: Path, predict: Callable[[Pixels], Depth], tick: Callable[[int, int], None], most: int | None
+    source: str,
+    out: Path,
+    predict: Callable[[Pixels], Depth],
+    tick: Callable[[int, int], None],
+    most: int | None,
+    software: str = "",
 ) -> int:
-    """Write the montage of every frame (of the first `most`) to a video file; the number of frames written.
+    """Write the montage of every frame (of the first `most`) to a video file; the number of frames written. `software` is
+    left in it as the name of its maker.
 
     The legend's range is the first frame's, widened by half, so that colours keep their meaning throughout.
     An interrupt (Ctrl-C, how a camera is stopped) ends the film there and keeps it.
@@ -108,8 +114,19 @@ def convert(
         if writer is None:
             raise ZooError(f"{source}: no frame could be read")
         writer.release()
+        _sign(partial, software)
         partial.replace(out)
     finally:
         stream.close()
         partial.unlink(missing_ok=True)
     return count
+
+
+def _sign(path: Path, software: str) -> None:
+    """Leave words at the end of a film, as what its format has for bytes that players pass over."""
+    words = software.encode() + b"\0" * (len(software) % 2)
+    with path.open("ab") as file:
+        if path.suffix.lower() == ".avi":
+            file.write(b"JUNK" + len(words).to_bytes(4, "little") + words)
+        else:
+            file.write((8 + len(words)).to_bytes(4, "big") + b"free" + words)
