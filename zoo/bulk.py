@@ -20,7 +20,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from . import image, outputs, runtimes
 from .errors import ZooError
-from .files import opened, put
+from .files import opened, put, replacing
 from .sources import expand, shard
 
 COMMAND = "predict"
@@ -143,19 +143,15 @@ class Index:
         import pyarrow as pa
         from pyarrow import parquet
 
-        partial = self.path.with_name(self.path.name + ".partial")
         waiting: list[Row] = []
-        try:
-            partial.parent.mkdir(parents=True, exist_ok=True)
-            with parquet.ParquetWriter(partial, self.schema, compression="zstd") as writer:
-                for row in rows:
-                    waiting.append(row)
-                    if len(waiting) == ROWS:
-                        writer.write_table(pa.Table.from_pylist(waiting, self.schema))
-                        waiting.clear()
-                writer.write_table(pa.Table.from_pylist(waiting, self.schema))
-            partial.replace(self.path)
-        except OSError as error:
-            raise ZooError(f"{self.path}: cannot be written ({error.strerror or error})") from error
-        finally:
-            partial.unlink(missing_ok=True)
+        with (
+            replacing(self.path) as partial,
+            partial.open("wb") as file,  # and no path, which would have to be UTF-8
+            parquet.ParquetWriter(file, self.schema, compression="zstd") as writer,
+        ):
+            for row in rows:
+                waiting.append(row)
+                if len(waiting) == ROWS:
+                    writer.write_table(pa.Table.from_pylist(waiting, self.schema))
+                    waiting.clear()
+            writer.write_table(pa.Table.from_pylist(waiting, self.schema))
