@@ -24,6 +24,7 @@ COMPOSITION = {
 THIRD = {
     *("torch", "tvm", "numpy", "PIL", "rich", "typer", "safetensors", "huggingface_hub", "tflite", "cv2", "xgboost"),
     *("pi_heif", "pyarrow", "ray", "gradio", "trimesh", "onnx", "ai_edge_litert", "flatbuffers"),
+    *("fastapi", "starlette", "uvicorn"),
 }
 ALLOWED = {
     "zoo.variant": set(),
@@ -46,7 +47,20 @@ ALLOWED = {
     "zoo.bulk": {"numpy", "PIL", "pyarrow", "zoo.files", "zoo.image", "zoo.outputs", "zoo.runtimes", "zoo.sources"},
     "zoo.engines": {"pyarrow", "ray", "zoo.bulk"},
     "zoo.scene": {"numpy", "PIL", "trimesh", "zoo.image"},
-    "zoo.page": {"numpy", "gradio", "zoo.data.rooms", "zoo.image", "zoo.picture", "zoo.runtimes", "zoo.scene"},
+    "zoo.page": {
+        "numpy",
+        "gradio",
+        "zoo.data.rooms",
+        "zoo.image",
+        "zoo.page_server",
+        "zoo.picture",
+        "zoo.runtimes",
+        "zoo.scene",
+        "zoo.uploads",
+    },
+    "zoo.page_guard": {"starlette"},
+    "zoo.page_server": {"fastapi", "gradio", "starlette", "uvicorn", "zoo.page_guard", "zoo.uploads"},
+    "zoo.uploads": set(),
     "zoo.checkpoint": {"torch", "safetensors", "zoo.files", "zoo.variant", "zoo.network"},
     "zoo.folded": {"numpy", "tflite", "onnx", "zoo.files"},
     "zoo.convert": {
