@@ -41,7 +41,7 @@ ALLOWED = {
     "zoo.image": {"numpy", "PIL", "pi_heif", "zoo.files"},
     "zoo.picture": {"numpy", "PIL", "zoo.image", "zoo.files"},
     "zoo.metrics": {"numpy"},
-    "zoo.sources": {"zoo.files"},
+    "zoo.sources": {"zoo.files", "zoo.image"},
     "zoo.predict": {"numpy", "torch", "zoo.image", "zoo.network"},
     "zoo.runtimes": {"torch", "zoo.checkpoint", "zoo.hub", "zoo.loading", "zoo.predict", "kernels.runtime"},
     "zoo.bulk": {"numpy", "PIL", "pyarrow", "zoo.files", "zoo.image", "zoo.outputs", "zoo.runtimes", "zoo.sources"},

@@ -41,11 +41,13 @@ class Bulk:
     index: Path
 
     @classmethod
-    def plan(cls, sources: list[str], out: Path, part: str | None = None, limit: int | None = None) -> Bulk:
+    def plan(
+        cls, sources: list[str], out: Path, part: str | None = None, limit: int | None = None, recursive: bool = False
+    ) -> Bulk:
         """Every picture's file in `out`: its place below its source, with `.depth.png` after its name. Raises ZooError
         where two pictures have the same place."""
         owners: dict[Path, Path] = {}
-        for path, place in expand(sources).items():
+        for path, place in expand(sources, recursive, out).items():
             target = place.with_name(f"{place.name}.depth.png")
             if owner := owners.get(target):
                 raise ZooError(

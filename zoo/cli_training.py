@@ -127,8 +127,8 @@ class Sources:
         from .data import store
         from .data.frames import frames as read
         from .evaluate import judged
+        from .image import suffixes
         from .loading import load
-        from .sources import PICTURES
 
         if (photos is None) != (teacher is None):
             raise ZooError("--photos and --teacher go together: the teacher labels the photos")
@@ -139,7 +139,7 @@ class Sources:
         measured = store.measured(found[:-hold_out], cache / "frames", tick)
         self.stores: list[Store | None] = [measured, None, None]
         if photos and teacher:
-            paths = sorted(path for path in photos.rglob("*") if path.suffix.lower() in PICTURES)
+            paths = sorted(path for path in photos.rglob("*") if path.suffix.lower() in suffixes())
             name = checkpoint.digest(teacher / checkpoint.WEIGHTS)
             self.stores[1] = store.taught(paths, load(str(teacher)), name, cache / "photos", tick)
         if rooms:

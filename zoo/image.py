@@ -32,7 +32,7 @@ MOST_PIXELS = 100_000_000
 # Of the formats that Pillow knows, those of photographs and films' frames. Never all: PostScript, under any name, would
 # start Ghostscript, and what few people use is where decoders have their faults.
 FORMATS = (
-    *("JPEG", "MPO", "PNG", "WEBP", "TIFF", "GIF", "BMP", "DIB", "PPM", "AVIF", "JPEG2000", "HEIF", "QOI"),
+    *("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "DIB", "PPM", "AVIF", "JPEG2000", "HEIF", "QOI"),
     "TGA",  # last, as it has no mark of its own
 )
 MOST_BYTES = 2**30  # of a picture's file, which some of Pillow's decoders read whole
@@ -91,6 +91,13 @@ def formats() -> tuple[str, ...]:
 
             register_heif_opener()
     return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
+@cache
+def suffixes() -> frozenset[str]:
+    """How files of these formats are called, in small letters: .jpg, .png, …"""
+    readable = {*formats(), "MPO"}  # that is how JPEG files with several pictures are called, and read as JPEG
+    return frozenset(suffix for suffix, name in Image.registered_extensions().items() if name in readable)
 
 
 def _rgb(image: Image.Image) -> Pixels:

@@ -15,7 +15,7 @@ from .errors import ZooError
 from .files import put
 from .outputs import claim, mark, marked, vouched
 from .predict import Predictor
-from .sources import expand, shard
+from .sources import DEPTHS, expand, shard
 
 COMMAND = "predict"
 Tick = Callable[[str, int, int], None]
@@ -32,6 +32,7 @@ class Job:
         frames: int | None,
         part: str | None = None,
         limit: int | None = None,
+        recursive: bool = False,
         *,
         overwrite: bool = False,
     ) -> None:
@@ -49,10 +50,10 @@ class Job:
             claim([(self.film[1], marked(COMMAND))], [Path(source)], overwrite=overwrite)
             return
         self.film = None
-        every = list(expand(sources))
+        every = list(expand(sources, recursive, out or DEPTHS))
         several = len(every) > 1 or any(Path(source).is_dir() for source in sources)
         if out is None:
-            out = Path("depth") if several else Path(f"{every[0].stem}-depth.png")
+            out = DEPTHS if several else Path(f"{every[0].stem}-depth.png")
         elif several and out.suffix.lower() in picture.FORMATS and not out.is_dir():
             raise ZooError(f"{out}: {len(every)} pictures need a folder to be written to")
         if several or out.is_dir() or not out.suffix:
