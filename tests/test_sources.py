@@ -78,7 +78,7 @@ def test_what_a_folder_leaves_out_is_named(zoo, tree):
     code, out, err = zoo("predict", "in", "-o", "in/out", "--json")
     assert code == 0, err
     reasons = {
-        "in/b": "a folder of 2 pictures; --recursive takes them",
+        "in/b": "a folder, pictures in it: 2; --recursive takes them",
         "in/g.eps": "not named like a picture",
         "in/notes.txt": "not named like a picture",
         "in/out": "where depths are written",
@@ -106,7 +106,7 @@ def test_folders_in_folders(zoo, tree):
 def test_a_folder_without_pictures_says_what_it_holds(zoo, tree):
     (tree / "in" / "a.png").unlink()
     said = complaint(zoo("predict", "in", "-o", "in/out"))
-    assert "in: no pictures in this folder, but b (a folder of 2 pictures; --recursive takes them), g.eps" in said
+    assert "in: no pictures in this folder, but b (a folder, pictures in it: 2; --recursive takes them), g.eps" in said
     assert said.endswith(", 1 more")
 
 

@@ -72,10 +72,12 @@ class Bulk:
 class Worker:
     """Reads, predicts and writes. One is built per process, by whatever engine runs it."""
 
-    def __init__(self, model: str, artifact: Path | None, threads: int, root: Path, out: Path) -> None:
+    def __init__(
+        self, model: str, artifact: Path | None, threads: int, root: Path, out: Path, bits: int | None = None
+    ) -> None:
         """`root` is what paths of pictures are meant from, wherever this process runs; `out` has the depths."""
         self.runtime = runtimes.find(model, artifact, threads)
-        self.root, self.out = root, root / out
+        self.root, self.out, self.bits = root, root / out, bits
 
     def __call__(self, batch: Iterable[tuple[str, str]]) -> list[Row]:
         """(picture, depth file) pairs -> a row each, `status` "ok" or what is wrong with the picture."""
@@ -86,7 +88,7 @@ class Worker:
         path = self.out / target
         named = {"source": source, "model": self.runtime.model, "weights_sha256": self.runtime.weights}
         facts = finished(path)
-        kept = facts is not None and facts["weights_sha256"] == self.runtime.weights
+        kept = facts is not None and facts["weights_sha256"] == self.runtime.weights and facts.get("bits") == self.bits
         try:
             if not kept:
                 facts = self._make(self.root / source, path)
@@ -95,7 +97,8 @@ class Worker:
             return named | {"status": str(error).replace(f"{self.root}/", ""), "kept": False}
 
     def _make(self, source: Path, target: Path) -> Row:
-        depth = self.runtime.predict(image.read(source))
+        pixels, remarks = image.read_with_remarks(source, bits=self.bits)
+        depth = self.runtime.predict(pixels)
         units = np.clip(depth / METRES, 0, 65535).round().astype(np.uint16)
         low, middle, high = (round(float(value) * METRES, 4) for value in np.percentile(units, (0, 50, 100)))
         facts = {
@@ -108,7 +111,8 @@ class Worker:
             "model": self.runtime.model,
             "weights_sha256": self.runtime.weights,
             "runtime": self.runtime.name,
-        }
+            "remarks": "; ".join(remarks) or None,
+        } | ({"bits": self.bits} if self.bits else {})
         header, buffer = PngInfo(), BytesIO()
         header.add_text(KEY, json.dumps(facts))
         Image.fromarray(units).save(buffer, "PNG", pnginfo=header, compress_level=QUICK)
@@ -137,7 +141,7 @@ class Index:
         text, number, count = pa.string(), pa.float64(), pa.int32()
         columns = {"source": text, "depth": text, "height": count, "width": count}
         columns |= dict.fromkeys(("metres_per_unit", "min_m", "median_m", "max_m"), number)
-        columns |= dict.fromkeys(("status", "model", "weights_sha256", "runtime"), text)
+        columns |= dict.fromkeys(("status", "model", "weights_sha256", "runtime", "remarks"), text)
         self.schema, self.path = pa.schema(columns.items(), {"software": outputs.mark(COMMAND)}), path
 
     def write(self, rows: Iterable[Row]) -> None:

@@ -44,6 +44,9 @@ def predict(
     workers: Annotated[int | None, typer.Option(min=1, help="With Ray; default: all of the cluster.")] = None,
     shard: Annotated[str | None, typer.Option(help="I/N: only every N-th picture, from the I-th on (from 0).")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many pictures.")] = None,
+    bits: Annotated[
+        int | None, typer.Option(min=1, max=32, help="Bits in use where a sample has more than 8; default: recognised.")
+    ] = None,
     recursive: Annotated[bool, typer.Option("--recursive", help="Folders with the folders in them.")] = False,
     overwrite: Overwrite = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for scripts.")] = False,
@@ -55,14 +58,14 @@ def predict(
         if raw or frames:
             raise ZooError("--engine writes bare depth of pictures; --raw and --frames do not go with it")
         out = out or DEPTHS
-        _many(sources, model, artifact, out, threads, engine, workers, shard, limit, recursive, overwrite, json)
+        _many(sources, model, artifact, out, threads, engine, workers, shard, limit, recursive, bits, overwrite, json)
         return
     if workers:
         raise ZooError("--workers goes with --engine ray")
     from . import runtimes
     from .job import Job
 
-    request = Job(sources, out, raw, frames, shard, limit, recursive, overwrite=overwrite)
+    request = Job(sources, out, raw, frames, shard, limit, recursive, bits, overwrite=overwrite)
     left = left_out(sources, recursive, out)
     runtime = runtimes.find(model, artifact, threads)
     with console.progress("depth") as tick:
@@ -82,6 +85,7 @@ def predict(
             console.out.print(table)
             if runtime.remark:
                 console.warn(runtime.remark)
+    _remark([f"{row['source']}: {remark}" for row in rows for remark in row.get("remarks", ())])
     _name(left)
     _complain([row for row in rows if row["status"] != "ok"])
 
@@ -90,6 +94,14 @@ def _depth(row: dict[str, Any]) -> str:
     if "frames" in row:
         return f"{row['frames']} frames"
     return " … ".join(f"{row[key]:.2f}" for key in ("min_m", "median_m", "max_m")) + " m"
+
+
+def _remark(remarks: list[str]) -> None:
+    """Say how pictures were read where that is not plain: of the first few, and of how many in all."""
+    for remark in remarks[:SHOWN]:
+        console.warn("note:", remark)
+    if len(remarks) > SHOWN:
+        console.warn("note:", f"{len(remarks)} such pictures in all")
 
 
 def _left(left: list[Left]) -> list[Row]:
@@ -124,6 +136,7 @@ def _many(
     shard: str | None,
     limit: int | None,
     recursive: bool,
+    bits: int | None,
     overwrite: bool,
     json: bool,
 ) -> None:
@@ -139,9 +152,10 @@ def _many(
     left = left_out(sources, recursive, out)
     folder = Path(model)
     place = str(folder.resolve()) if folder.is_dir() else model
-    make = partial(Worker, place, artifact.resolve() if artifact else None, threads, Path.cwd(), out)
+    make = partial(Worker, place, artifact.resolve() if artifact else None, threads, Path.cwd(), out, bits)
     runtime = runtimes.find(model, artifact, threads)  # so that a mistake is told before workers start
     failed: list[Row] = []
+    remarks: list[str] = []
     kept = 0
     began = time.perf_counter()
 
@@ -151,6 +165,8 @@ def _many(
             kept += row.pop("kept")
             if row["status"] != "ok":
                 failed.append(row)
+            elif row.get("remarks"):
+                remarks.append(f"{row['source']}: {row['remarks']}")
             tick(Path(row["source"]).name, done, len(bulk.work))
             yield row
 
@@ -168,6 +184,7 @@ def _many(
         console.out.print(f"{bulk.index}: {said}; {len(bulk.work) / seconds:.1f} pictures/s", soft_wrap=True)
         if runtime.remark:
             console.warn(runtime.remark)
+    _remark(remarks)
     _name(left)
     _complain(failed)
 

@@ -33,6 +33,7 @@ class Job:
         part: str | None = None,
         limit: int | None = None,
         recursive: bool = False,
+        bits: int | None = None,
         *,
         overwrite: bool = False,
     ) -> None:
@@ -40,7 +41,7 @@ class Job:
         something of the user's would be overwritten."""
         if raw not in (None, *picture.RAW):
             raise ZooError(f"--raw {raw}: choose one of {', '.join(picture.RAW)}")
-        self.raw, self.frames = raw, frames
+        self.raw, self.frames, self.bits = raw, frames, bits
         if any(video.is_video(source) for source in sources):
             if len(sources) > 1 or raw:
                 raise ZooError("a video or camera goes alone, without --raw")
@@ -84,7 +85,7 @@ class Job:
         return rows
 
     def _picture(self, source: Path, target: Path, predict: Predictor) -> dict[str, Any]:
-        pixels = image.read(source)
+        pixels, remarks = image.read_with_remarks(source, bits=self.bits)
         began = time.perf_counter()
         depth = predict(pixels)
         milliseconds = (time.perf_counter() - began) * 1e3
@@ -107,6 +108,7 @@ class Job:
             "median_m": middle,
             "max_m": high,
             "milliseconds": milliseconds,
+            "remarks": remarks,
         }
 
     def _film(self, source: str, target: Path, predict: Predictor, tick: Tick) -> dict[str, Any]:

@@ -58,7 +58,7 @@ class Service:
             raise ZooError(f"a lens sees {LENS[0]} to {LENS[1]} degrees across, not {across!r}")
         runtime = self.find(self.choices[network])
         try:
-            pixels = image.read(Path(photo), MOST_PIXELS)
+            pixels, remarks = image.read_with_remarks(Path(photo), MOST_PIXELS)
         except ZooError as error:
             raise ZooError(str(error).replace(photo, Path(photo).name)) from error
         began = time.perf_counter()
@@ -76,8 +76,12 @@ class Service:
             "max_m": high,
             "milliseconds": seconds * 1e3,
             "frames_per_second": 1 / seconds,
+            "remarks": remarks,
         }
-        said = f"**{low:.2f}** to **{high:.2f} m**, in {seconds * 1e3:.0f} ms ({1 / seconds:.0f} fps). {HINT}"
+        said = (
+            f"**{low:.2f}** to **{high:.2f} m**, in {seconds * 1e3:.0f} ms ({1 / seconds:.0f} fps). {HINT}"
+            + "".join(f" Note: {remark}." for remark in remarks)
+        )
         self._tidy()
         made = self.folder.new()
         (made / "scene.glb").write_bytes(scene.mesh(pixels, depth, across))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,11 +51,15 @@ def expand(sources: list[str], recursive: bool = False, out: Path | None = None)
 
 def left_out(sources: list[str], recursive: bool = False, out: Path | None = None) -> list[Left]:
     """What `expand` leaves out of the folders among the sources."""
-    return [left for source in sources if Path(source).is_dir() for left in _inside(Path(source), recursive, out)[1]]
+    given = {*expand(sources, recursive, out), *map(Path, sources)}
+    folders = [path for path in map(Path, sources) if path.is_dir()]
+    return [left for path in folders for left in _inside(path, recursive, out, given)[1] if left.path not in given]
 
 
-def _inside(folder: Path, recursive: bool, out: Path | None) -> tuple[list[Path], list[Left]]:
-    """(pictures of a folder, what is left out of it), each in order of name."""
+def _inside(
+    folder: Path, recursive: bool, out: Path | None, given: Collection[Path] = ()
+) -> tuple[list[Path], list[Left]]:
+    """(pictures of a folder, what is left out of it beside those given), each in order of name."""
     from .image import suffixes
 
     pictures, left, waiting = [], [], [folder]
@@ -74,8 +79,8 @@ def _inside(folder: Path, recursive: bool, out: Path | None) -> tuple[list[Path]
                     left.append(Left(path, "where depths are written"))
                 elif recursive:
                     waiting.append(path)
-                elif count := len(_inside(path, True, out)[0]):
-                    left.append(Left(path, f"a folder of {count} pictures; --recursive takes them"))
+                elif count := len(set(_inside(path, True, out)[0]).difference(given)):
+                    left.append(Left(path, f"a folder, pictures in it: {count}; --recursive takes them"))
         except OSError as error:
             left.append(Left(here, error.strerror or str(error)))
     return sorted(pictures), sorted(left, key=lambda each: each.path)
