@@ -6,9 +6,9 @@ import contextlib
 import errno
 import os
 import stat
-from io import BufferedReader
 import uuid
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 
 from .errors import ZooError
