@@ -32,10 +32,10 @@ sys.path.append(str(ROOT))
 from benchmarks.conditions import conditions  # noqa: E402
 from zoo import console  # noqa: E402
 from zoo.kernels.device import Device, host  # noqa: E402
-from zoo.kernels.log import Record  # noqa: E402
-from zoo.kernels.measure import FLUSH, RUNS, Worker  # noqa: E402
-from zoo.kernels.tune import tune  # noqa: E402
-from zoo.kernels.workload import Workload  # noqa: E402
+from zoo.kernels.ir.workload import Workload  # noqa: E402
+from zoo.kernels.records import Record  # noqa: E402
+from zoo.kernels.tuning.measure import FLUSH, RUNS, Worker  # noqa: E402
+from zoo.kernels.tuning.search import tune  # noqa: E402
 
 LAYERS = [
     "pointwise1s1-f32-c88-k120-56x56+relu6",
@@ -222,7 +222,7 @@ def timed(w: Workload, device: Device, knobs: dict[str, int], folder: Path) -> t
     from tvm.s_tir import meta_schedule
 
     from zoo.kernels.algorithm import ALGORITHMS
-    from zoo.kernels.schedule.cpu import schedule
+    from zoo.kernels.targets.cpu.schedule import schedule
 
     operands = ALGORITHMS[w.kind].compute(w, device.lanes)
     modules = {"zoo": schedule(te.create_prim_func(operands), w, device, knobs, "main").mod}

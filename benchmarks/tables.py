@@ -99,8 +99,8 @@ def published() -> None:
 def devices() -> None:
     """What the tuning logs add up to, per device and network."""
     from zoo.kernels.device import records
-    from zoo.kernels.log import best, path_of, per_convolution, read
-    from zoo.kernels.rewrite import rewrite
+    from zoo.kernels.ir.rewrite import rewrite
+    from zoo.kernels.records import best, path_of, per_convolution, read
 
     console.out.print()
     console.heading("4. Per device: the best time known of every layer by itself, added up")
@@ -121,7 +121,7 @@ def devices() -> None:
 
 def _networks() -> dict[str, Any]:
     import zoo
-    from zoo.kernels.export import trace
+    from zoo.kernels.ir.trace import trace
     from zoo.variant import catalogue
 
     return {variant.name: trace(zoo.load(variant.name), 224, 224) for variant in catalogue() if variant.weights}

@@ -20,11 +20,11 @@ import typer
 from zoo import console
 from zoo.kernels.device import Device
 from zoo.kernels.device import device as find
-from zoo.kernels.log import Record, append, read
-from zoo.kernels.measure import Worker
-from zoo.kernels.schedule.knobs import space
-from zoo.kernels.tune import tune
-from zoo.kernels.workload import Workload
+from zoo.kernels.ir.workload import Workload
+from zoo.kernels.records import Record, append, read
+from zoo.kernels.targets.cpu.space import space
+from zoo.kernels.tuning.measure import Worker
+from zoo.kernels.tuning.search import tune
 
 LAYERS = [
     "stem3s2-f32-c3-k16-224x224+relu6",

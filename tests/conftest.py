@@ -13,10 +13,10 @@ from PIL import Image
 
 from commands import Commands
 from zoo.data.rooms import render
-from zoo.kernels.build import build
+from zoo.kernels.artifact.build import build
 from zoo.kernels.device import host
-from zoo.kernels.export import trace
-from zoo.network import FastDepth, initialise
+from zoo.kernels.ir.trace import trace
+from zoo.model.network import FastDepth, initialise
 from zoo.variant import variant
 
 ROOT = Path(__file__).parent.parent

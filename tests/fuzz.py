@@ -15,8 +15,11 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["zoo", "pickle"]):
-    from zoo import checkpoint, convert, folded, image, legacy
+    from zoo import image
+    from zoo import importers as convert
     from zoo.errors import ZooError
+    from zoo.importers import folded, legacy
+    from zoo.weights import checkpoint
 
 import torch
 from PIL import Image

@@ -12,19 +12,19 @@ import pytest
 import torch
 
 from conftest import ROOT, seeded
-from zoo.blocks import Layer, double
-from zoo.kernels.build import build
+from zoo.inference.predictor import runner
+from zoo.kernels.artifact.build import build
+from zoo.kernels.artifact.lower import lower
+from zoo.kernels.artifact.verify import verify
 from zoo.kernels.device import Device, device, host, records
 from zoo.kernels.errors import KernelError
-from zoo.kernels.export import trace
-from zoo.kernels.lower import lower
-from zoo.kernels.reference import interpret
-from zoo.kernels.rewrite import rewrite
+from zoo.kernels.ir.reference import interpret
+from zoo.kernels.ir.rewrite import rewrite
+from zoo.kernels.ir.trace import trace
 from zoo.kernels.runtime.fastdepth import ArtifactError, FastDepth
-from zoo.kernels.verify import verify
-from zoo.network import initialise
-from zoo.predict import runner
-from zoo.resnet import Residual, basic
+from zoo.model.encoders.resnet import Residual, basic
+from zoo.model.layers import Layer, double
+from zoo.model.network import initialise
 
 TOLERANCE = 1e-4  # metres
 

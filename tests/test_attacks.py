@@ -13,12 +13,12 @@ from onnx import helper, numpy_helper
 
 import attacks
 from conftest import ROOT, complaint
-from zoo import folded
 from zoo.errors import ZooError
 from zoo.files import put
+from zoo.importers import folded
 from zoo.kernels.device import device
 from zoo.kernels.errors import KernelError
-from zoo.recipe import Recipe
+from zoo.training.recipe import Recipe
 
 HARMLESS = (attacks.SWELLS, "grey of 16 bits")  # within bounds, and read
 NAMES = [name for name, _, _ in attacks.cases(Path("nowhere"))]

@@ -11,10 +11,10 @@ from PIL import Image
 
 from conftest import ROOT, seeded
 from zoo import image
-from zoo.kernels.build import build
+from zoo.kernels.artifact.build import build
+from zoo.kernels.artifact.verify import read_pfm
 from zoo.kernels.device import device, records
-from zoo.kernels.export import trace
-from zoo.kernels.verify import read_pfm
+from zoo.kernels.ir.trace import trace
 
 QEMU = ["qemu-aarch64-static", "-L", "/usr/aarch64-linux-gnu"]
 FACTS = {"name": "fastdepth_pruned", "weights_sha256": "", "status": "released"}

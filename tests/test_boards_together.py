@@ -13,16 +13,16 @@ from test_remote import ssh  # noqa: F401
 from test_tune import LAYERS, V4, imagined
 
 from conftest import complaint
-from zoo.kernels.boards import Boards, reach
 from zoo.kernels.device import device, host
 from zoo.kernels.errors import KernelError, UnreachableError
-from zoo.kernels.log import read
-from zoo.kernels.measure import Worker
-from zoo.kernels.remote import Board
-from zoo.kernels.rpc import boards, offered
-from zoo.kernels.schedule.knobs import default
-from zoo.kernels.tune import tune
-from zoo.kernels.workload import Workload
+from zoo.kernels.ir.workload import Workload
+from zoo.kernels.records import read
+from zoo.kernels.targets.cpu.space import default
+from zoo.kernels.tuning.boards import Boards, reach
+from zoo.kernels.tuning.measure import Worker
+from zoo.kernels.tuning.remote import Board
+from zoo.kernels.tuning.rpc import boards, offered
+from zoo.kernels.tuning.search import tune
 
 WORKLOAD = Workload.parse("depthwise3s1-f32-c8-7x7+relu")
 

@@ -17,10 +17,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from conftest import ROOT, complaint
-from zoo import bulk, engines, image, runtimes
+from zoo import image
 from zoo.data.rooms import render
 from zoo.errors import ZooError
-from zoo.sources import expand, shard
+from zoo.inference import backends as runtimes
+from zoo.inference import batch as bulk
+from zoo.inference import engines
+from zoo.inference.sources import expand, shard
 
 
 @pytest.fixture(scope="module")

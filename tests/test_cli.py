@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from conftest import ROOT, complaint
-from zoo import checkpoint
 from zoo.kernels.device import host
-from zoo.kernels.export import trace
-from zoo.kernels.rewrite import rewrite
+from zoo.kernels.ir.rewrite import rewrite
+from zoo.kernels.ir.trace import trace
+from zoo.weights import checkpoint
 
 ROOM = ROOT / "examples" / "room.jpg"
 

@@ -5,12 +5,12 @@ from hypothesis import strategies as st
 
 from conftest import DATA
 from zoo.errors import ZooError
-from zoo.kernels.autotvm import parse, translated
 from zoo.kernels.device import device
 from zoo.kernels.errors import KernelError
-from zoo.kernels.export import trace
-from zoo.kernels.log import path_of, per_convolution, read
-from zoo.network import FastDepth, count
+from zoo.kernels.ir.trace import trace
+from zoo.kernels.records import path_of, per_convolution, read
+from zoo.kernels.tuning.autotvm import parse, translated
+from zoo.model.network import FastDepth, count
 from zoo.prune.cost import KINDS, Latency, Layer, layers, macs, params, parts
 from zoo.prune.proposals import proposals, uniform
 from zoo.prune.widths import blocks, groups, resized

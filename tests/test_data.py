@@ -9,7 +9,7 @@ from zoo.data.frames import frames
 from zoo.data.rooms import render
 from zoo.data.stream import batch, shares
 from zoo.errors import ZooError
-from zoo.recipe import Phase
+from zoo.training.recipe import Phase
 
 HEIGHT, WIDTH = 48, 64
 PICTURE, DEPTH = render(3, HEIGHT, WIDTH)

@@ -7,8 +7,8 @@ import pytest
 from conftest import complaint
 from zoo.kernels.device import FOLDER, device, records
 from zoo.kernels.errors import KernelError
-from zoo.kernels.log import path_of
-from zoo.kernels.target import device_of
+from zoo.kernels.records import path_of
+from zoo.kernels.targets.from_json import device_of
 
 RPI = (FOLDER / "rpi4.toml").read_text()
 

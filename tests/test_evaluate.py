@@ -3,11 +3,12 @@ import pytest
 import torch
 from PIL import Image
 
-from zoo import convert, gallery
+from zoo import importers as convert
 from zoo.data.frames import Frame, frames
 from zoo.errors import ZooError
-from zoo.evaluate import evaluate, judge, judged
+from zoo.evaluation.evaluate import evaluate, judge, judged
 from zoo.variant import variant
+from zoo.visual import gallery
 
 
 def quiet(what, done, total):

@@ -15,19 +15,20 @@ from hypothesis import strategies as st
 from test_kernels import ACTIVATION, CHANNELS, SIDE, TAIL, agree, blocked, planar
 
 from conftest import ROOT, seeded
-from zoo.kernels import ptx, simulate
 from zoo.kernels.algorithm import ALGORITHMS
-from zoo.kernels.build import build
+from zoo.kernels.artifact.build import build
+from zoo.kernels.artifact.lower import lower, symbol
 from zoo.kernels.device import device, records
 from zoo.kernels.errors import KernelError
-from zoo.kernels.export import trace
-from zoo.kernels.log import tuned
-from zoo.kernels.lower import lower, symbol
-from zoo.kernels.rewrite import rewrite
+from zoo.kernels.ir.rewrite import rewrite
+from zoo.kernels.ir.trace import trace
+from zoo.kernels.ir.workload import Workload
+from zoo.kernels.records import tuned
 from zoo.kernels.runtime.fastdepth import FastDepth
-from zoo.kernels.schedule import gpu_knobs
-from zoo.kernels.schedule.knobs import check, default, space
-from zoo.kernels.workload import Workload
+from zoo.kernels.targets.cpu.space import check, default, space
+from zoo.kernels.targets.cuda import check as simulate
+from zoo.kernels.targets.cuda import ptx
+from zoo.kernels.targets.cuda import space as gpu_knobs
 
 GPUS = [record for record in records() if record.gpu]
 TX2 = device("tx2")

@@ -171,7 +171,7 @@ def test_right_after_a_clone_with_the_network_unplugged(tmp_path):
         network = torch.hub.load(".", "fastdepth_pruned", source="local")
         assert network(torch.zeros(1, 3, 32, 32)).shape == (1, 1, 32, 32)
         sys.argv = ["zoo", "pull", "fastdepth_pruned", "--to", "pulled"]
-        from zoo.cli import main
+        from zoo.cli.app import main
         import zoo
         assert zoo.__file__.startswith(sys.argv_clone), zoo.__file__
         main()
@@ -211,7 +211,7 @@ def test_unknown_arguments_are_type_errors(words, tmp_path):
 
 
 def test_every_argument_changes_something(tmp_path, pruned):
-    from zoo import checkpoint
+    from zoo.weights import checkpoint
 
     checkpoint.save(pruned, tmp_path / "own")
     python(

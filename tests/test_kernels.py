@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from tvm import te
 
 from zoo.kernels.algorithm import ALGORITHMS
+from zoo.kernels.artifact.lower import symbol
 from zoo.kernels.device import host, records
 from zoo.kernels.errors import KernelError
-from zoo.kernels.lower import symbol
-from zoo.kernels.schedule.cpu import schedule
-from zoo.kernels.schedule.knobs import check, default, space
-from zoo.kernels.workload import Workload
+from zoo.kernels.ir.workload import Workload
+from zoo.kernels.targets.cpu.schedule import schedule
+from zoo.kernels.targets.cpu.space import check, default, space
 
 DEVICES = [d for d in records() if d.runs_here and not d.gpu]
 CHANNELS = st.sampled_from([1, 3, 7, 8, 9, 16, 17, 24, 40])

@@ -13,8 +13,8 @@ FILES = sorted(
 )
 COMPOSITION = {
     "zoo.cli",
-    "zoo.cli_predict",
-    "zoo.cli_pruning",
+    "zoo.cli.predict",
+    "zoo.cli.pruning",
     "kernels.cli",
     "kernels.cli_log",
     "kernels.cli_tuning",
@@ -30,59 +30,107 @@ ALLOWED = {
     "zoo.errors": set(),
     "zoo.console": {"rich"},
     "zoo.files": set(),
-    "zoo.blocks": {"torch"},
-    "zoo.resnet": {"torch", "zoo.blocks"},
-    "zoo.encoders": {"torch", "zoo.blocks", "zoo.resnet", "zoo.variant"},
-    "zoo.upsampling": {"torch", "zoo.blocks"},
-    "zoo.decoders": {"torch", "zoo.blocks", "zoo.upsampling"},
-    "zoo.network": {"torch", "zoo.console", "zoo.blocks", "zoo.encoders", "zoo.decoders", "zoo.variant"},
+    "zoo.model.layers": {"torch"},
+    "zoo.model.encoders.resnet": {"torch", "zoo.model.layers"},
+    "zoo.model.encoders": {"torch", "zoo.model.layers", "zoo.model.encoders.resnet", "zoo.variant"},
+    "zoo.model.upsample": {"torch", "zoo.model.layers"},
+    "zoo.model.decoders": {"torch", "zoo.model.layers", "zoo.model.upsample"},
+    "zoo.model.network": {
+        "torch",
+        "zoo.console",
+        "zoo.model.layers",
+        "zoo.model.encoders",
+        "zoo.model.decoders",
+        "zoo.variant",
+    },
     "zoo.image": {"numpy", "PIL"},
-    "zoo.picture": {"numpy", "PIL", "zoo.image", "zoo.files"},
-    "zoo.metrics": {"numpy"},
-    "zoo.sources": set(),
-    "zoo.predict": {"numpy", "torch", "zoo.image", "zoo.network"},
-    "zoo.runtimes": {"torch", "zoo.checkpoint", "zoo.hub", "zoo.loading", "zoo.predict", "kernels.runtime"},
-    "zoo.bulk": {"numpy", "PIL", "pyarrow", "zoo.files", "zoo.image", "zoo.runtimes", "zoo.sources"},
-    "zoo.engines": {"pyarrow", "ray", "zoo.bulk"},
-    "zoo.scene": {"numpy", "PIL", "trimesh", "zoo.image"},
-    "zoo.page": {"numpy", "gradio", "zoo.data.rooms", "zoo.image", "zoo.picture", "zoo.runtimes", "zoo.scene"},
-    "zoo.checkpoint": {"torch", "safetensors", "zoo.files", "zoo.variant", "zoo.network"},
-    "zoo.folded": {"numpy", "tflite", "onnx", "zoo.files"},
-    "zoo.convert": {
+    "zoo.visual.picture": {"numpy", "PIL", "zoo.image", "zoo.files"},
+    "zoo.evaluation.metrics": {"numpy"},
+    "zoo.inference.sources": set(),
+    "zoo.inference.predictor": {"numpy", "torch", "zoo.image", "zoo.model.network"},
+    "zoo.inference.backends": {
+        "torch",
+        "zoo.weights.checkpoint",
+        "zoo.weights.hub",
+        "zoo.weights.load",
+        "zoo.inference.predictor",
+        "kernels.runtime",
+    },
+    "zoo.inference.batch": {
+        "numpy",
+        "PIL",
+        "pyarrow",
+        "zoo.files",
+        "zoo.image",
+        "zoo.inference.backends",
+        "zoo.inference.sources",
+    },
+    "zoo.inference.engines": {"pyarrow", "ray", "zoo.inference.batch"},
+    "zoo.visual.scene": {"numpy", "PIL", "trimesh", "zoo.image"},
+    "zoo.demo.page": {
+        "numpy",
+        "gradio",
+        "zoo.data.rooms",
+        "zoo.image",
+        "zoo.visual.picture",
+        "zoo.inference.backends",
+        "zoo.visual.scene",
+    },
+    "zoo.weights.checkpoint": {"torch", "safetensors", "zoo.files", "zoo.variant", "zoo.model.network"},
+    "zoo.importers.folded": {"numpy", "tflite", "onnx", "zoo.files"},
+    "zoo.importers": {
         "torch",
         "safetensors",
         "zoo.files",
-        "zoo.folded",
-        "zoo.legacy",
+        "zoo.importers.folded",
+        "zoo.importers.legacy",
         "zoo.variant",
-        "zoo.network",
-        "zoo.blocks",
+        "zoo.model.network",
+        "zoo.model.layers",
     },
-    "zoo.litert": {"ai_edge_litert", "flatbuffers", "numpy", "torch", "zoo.network"},
-    "zoo.export": {"ai_edge_litert", "numpy", "torch", "zoo.files", "zoo.litert", "zoo.network"},
-    "zoo.legacy": {"torch", "zoo.files", "zoo.unpickle"},
-    "zoo.unpickle": {"numpy", "torch", "zoo.files"},
-    "zoo.data": {"numpy", "PIL", "torch", "h5py", "zoo.image", "zoo.picture", "zoo.files", "zoo.data", "zoo.recipe"},
-    "zoo.evaluate": {"numpy", "torch", "zoo.image", "zoo.metrics", "zoo.data.frames"},
+    "zoo.exporters.tflite": {"ai_edge_litert", "flatbuffers", "numpy", "torch", "zoo.model.network"},
+    "zoo.exporters": {"ai_edge_litert", "numpy", "torch", "zoo.files", "zoo.exporters.tflite", "zoo.model.network"},
+    "zoo.importers.legacy": {"torch", "zoo.files", "zoo.importers.unpickle"},
+    "zoo.importers.unpickle": {"numpy", "torch", "zoo.files"},
+    "zoo.data": {
+        "numpy",
+        "PIL",
+        "torch",
+        "h5py",
+        "zoo.image",
+        "zoo.visual.picture",
+        "zoo.files",
+        "zoo.data",
+        "zoo.training.recipe",
+    },
+    "zoo.evaluation.evaluate": {"numpy", "torch", "zoo.image", "zoo.evaluation.metrics", "zoo.data.frames"},
     "zoo.prune.widths": {"zoo.variant"},
     "zoo.prune.cost": {"numpy", "zoo.variant", "zoo.prune.widths"},
     "zoo.prune.proposals": {"zoo.variant", "zoo.prune.cost", "zoo.prune.widths"},
-    "zoo.prune.surgery": {"torch", "zoo.blocks", "zoo.network", "zoo.variant", "zoo.prune.widths"},
+    "zoo.prune.surgery": {"torch", "zoo.model.layers", "zoo.model.network", "zoo.variant", "zoo.prune.widths"},
     "zoo.prune.netadapt": {
         "torch",
-        "zoo.checkpoint",
+        "zoo.weights.checkpoint",
         "zoo.data",
-        "zoo.evaluate",
-        "zoo.learner",
-        "zoo.network",
-        "zoo.recipe",
+        "zoo.evaluation.evaluate",
+        "zoo.training.learner",
+        "zoo.model.network",
+        "zoo.training.recipe",
         "zoo.prune",
     },
-    "zoo.learner": {"torch", "zoo.blocks", "zoo.network", "zoo.optimise", "zoo.recipe", "zoo.together", "zoo.variant"},
-    "zoo.together": {"torch"},
-    "zoo.recipe": set(),
-    "zoo.optimise": {"torch"},
-    "zoo.hub": {"huggingface_hub", "zoo.files", "zoo.checkpoint", "zoo.variant"},
+    "zoo.training.learner": {
+        "torch",
+        "zoo.model.layers",
+        "zoo.model.network",
+        "zoo.training.optimizer",
+        "zoo.training.recipe",
+        "zoo.training.distributed",
+        "zoo.variant",
+    },
+    "zoo.training.distributed": {"torch"},
+    "zoo.training.recipe": set(),
+    "zoo.training.optimizer": {"torch"},
+    "zoo.weights.hub": {"huggingface_hub", "zoo.files", "zoo.weights.checkpoint", "zoo.variant"},
     "kernels.errors": set(),
     "kernels.workload": set(),
     "kernels.device": set(),
@@ -212,7 +260,7 @@ def test_the_two_packages_meet_only_where_artifacts_are_opened_and_in_the_comman
     for module in imports(path):
         assert module != mine, f"{name_of(path)} imports {module} absolutely"
         if module.split(".")[0] == other:
-            assert (name_of(path), module) == ("zoo.runtimes", "kernels.runtime.fastdepth")
+            assert (name_of(path), module) == ("zoo.inference.backends", "kernels.runtime.fastdepth")
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
@@ -233,7 +281,7 @@ def test_light_commands_stay_light(words, absent):
     program = f"""
 import sys
 sys.argv = {["zoo", *words]!r}
-from zoo.cli import main
+from zoo.cli.app import main
 try:
     main()
 except SystemExit:
@@ -248,7 +296,7 @@ def test_an_artifact_runs_without_torch_and_tvm(artifact, tmp_path):
     program = f"""
 import sys
 sys.argv = ["zoo", "predict", "--artifact", {str(artifact)!r}, "examples/room.jpg", "-o", {str(tmp_path / "d.png")!r}]
-from zoo.cli import main
+from zoo.cli.app import main
 try:
     main()
 except SystemExit as end:
@@ -277,7 +325,7 @@ real = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *rest: None if name in ("tvm", "xgboost", "ziglang") else real(name, *rest)
 sys.meta_path.insert(0, Absent())
 sys.argv = ["zoo", *{words.replace("ARTIFACT", str(artifact)).split()!r}]
-from zoo.cli import main
+from zoo.cli.app import main
 main()
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)

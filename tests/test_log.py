@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from zoo.kernels.device import device, records
 from zoo.kernels.errors import KernelError
-from zoo.kernels.log import FOREIGN, Record, append, best, path_of, read
-from zoo.kernels.schedule.knobs import VERSION, default, space
-from zoo.kernels.workload import Workload
+from zoo.kernels.ir.workload import Workload
+from zoo.kernels.records import FOREIGN, Record, append, best, path_of, read
+from zoo.kernels.targets.cpu.space import VERSION, default, space
 
 V4 = device("x86-64-v4")
 W = Workload.parse("depthwise5s1-f32-c24-14x14+relu")

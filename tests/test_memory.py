@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo.kernels.memory import LINE, layout
+from zoo.kernels.ir.memory import LINE, layout
 
 tensors = st.lists(
     st.tuples(st.integers(1, 10**6), st.integers(-1, 20), st.integers(0, 20)).map(lambda t: (t[0], t[1], t[1] + t[2])),

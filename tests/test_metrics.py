@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from zoo import metrics
+from zoo.evaluation import metrics
 
 
 def test_hand_computed_values():

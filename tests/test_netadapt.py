@@ -10,18 +10,18 @@ import pytest
 import torch
 
 from conftest import ROOT, small_frames
-from zoo import checkpoint
 from zoo.data import store
 from zoo.data.frames import frames
 from zoo.errors import ZooError
-from zoo.evaluate import judged
-from zoo.network import FastDepth, initialise
+from zoo.evaluation.evaluate import judged
+from zoo.model.network import FastDepth, initialise
 from zoo.prune import netadapt as search
 from zoo.prune.cost import macs
 from zoo.prune.netadapt import Search, netadapt, targets
 from zoo.prune.widths import blocks, resized
-from zoo.recipe import Phase, Recipe
+from zoo.training.recipe import Phase, Recipe
 from zoo.variant import variant
+from zoo.weights import checkpoint
 
 FULL = variant("fastdepth")
 SMALL = resized(FULL, {block: max(8, width // 16) for block, width in blocks(FULL).items()}, "small")

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from zoo.blocks import double
 from zoo.errors import ZooError
-from zoo.network import FastDepth, count
-from zoo.resnet import Residual, basic
-from zoo.upsampling import Transposed, bilinear, unpool
+from zoo.model.encoders.resnet import Residual, basic
+from zoo.model.layers import double
+from zoo.model.network import FastDepth, count
+from zoo.model.upsample import Transposed, bilinear, unpool
 from zoo.variant import catalogue, variant
 
 SIDES = [112, 112, 56, 56, 28, 28, 14, 14, 14, 14, 14, 14, 7, 7]

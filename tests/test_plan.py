@@ -6,10 +6,10 @@ from torch.nn.functional import max_pool2d
 
 from conftest import seeded
 from zoo.kernels.errors import KernelError
-from zoo.kernels.export import trace
-from zoo.kernels.reference import interpret
-from zoo.kernels.rewrite import rewrite
-from zoo.network import count
+from zoo.kernels.ir.reference import interpret
+from zoo.kernels.ir.rewrite import rewrite
+from zoo.kernels.ir.trace import trace
+from zoo.model.network import count
 from zoo.variant import catalogue
 
 

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zoo.errors import ZooError
-from zoo.loading import load
-from zoo.network import FastDepth
+from zoo.model.network import FastDepth
 from zoo.prune.surgery import cut, importance, strongest
 from zoo.prune.widths import blocks, groups, resized
 from zoo.variant import variant
+from zoo.weights.load import load
 
 FULL = variant("fastdepth")
 

@@ -7,14 +7,15 @@ import pytest
 from PIL import Image
 
 from conftest import small_frames
-from zoo import checkpoint, release
 from zoo.data import store
 from zoo.data.frames import frames
 from zoo.errors import ZooError
-from zoo.evaluate import judged
-from zoo.recipe import Recipe
-from zoo.train import train
+from zoo.evaluation.evaluate import judged
+from zoo.release import release
+from zoo.training.recipe import Recipe
+from zoo.training.train import train
 from zoo.variant import FOLDER, parse, variant
+from zoo.weights import checkpoint
 
 NAME = "fastdepth_netadapt"
 RECIPE = "phases = [{ side = 32, batch = 2, samples = 4 }]\n"

@@ -7,10 +7,10 @@ import pytest
 
 from zoo.kernels.device import device, host
 from zoo.kernels.errors import KernelError
-from zoo.kernels.log import best, per_convolution, read
-from zoo.kernels.remote import Board
-from zoo.kernels.schedule.knobs import default
-from zoo.kernels.workload import Workload
+from zoo.kernels.ir.workload import Workload
+from zoo.kernels.records import best, per_convolution, read
+from zoo.kernels.targets.cpu.space import default
+from zoo.kernels.tuning.remote import Board
 
 WORKLOAD = Workload.parse("double+add>depthwise5s1-f32-c24-28x28+relu")
 HEAD = Workload.parse("head1s1-f32-c16-k1-28x28+relu+double")

@@ -6,16 +6,16 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zoo.kernels.plan import Plan, Step
-from zoo.kernels.reference import interpret
-from zoo.kernels.rewrite import (
+from zoo.kernels.ir.plan import Plan, Step
+from zoo.kernels.ir.reference import interpret
+from zoo.kernels.ir.rewrite import (
     depthwise_before_join,
     double_on_read,
     fold_norm,
     halve_last_block,
     pointwise_before_double,
 )
-from zoo.kernels.workload import Workload
+from zoo.kernels.ir.workload import Workload
 
 activations = st.sampled_from([(), ("relu",), ("relu6",)])
 side = st.integers(1, 6)

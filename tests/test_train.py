@@ -10,16 +10,16 @@ import pytest
 import torch
 
 from conftest import ROOT, small_frames
-from zoo import train as training
 from zoo.data import store
 from zoo.data.frames import frames
 from zoo.errors import ZooError
-from zoo.evaluate import judged
-from zoo.learner import Trainee, loss
-from zoo.network import FastDepth, initialise
-from zoo.optimise import Muon, orthogonal, split
-from zoo.recipe import Phase, Recipe
-from zoo.train import train
+from zoo.evaluation.evaluate import judged
+from zoo.model.network import FastDepth, initialise
+from zoo.training import train as training
+from zoo.training.learner import Trainee, loss
+from zoo.training.optimizer import Muon, orthogonal, split
+from zoo.training.recipe import Phase, Recipe
+from zoo.training.train import train
 from zoo.variant import variant
 
 RECIPE = Recipe((Phase(32, 2, 8, 4), Phase(64, 2, 4)))
@@ -83,7 +83,7 @@ def test_a_decoder_that_doubles_in_another_way_is_refused():
 def test_a_run_that_was_killed_ends_with_the_same_bits(folder, tmp_path):
     (tmp_path / "recipe.toml").write_text("phases = [{ side = 32, batch = 2, samples = 60, stages = 4 }]\n")
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    program = "from zoo import train; train.SAVE_SECONDS = 0.5; from zoo.cli import main; main()"
+    program = "from zoo import train; train.SAVE_SECONDS = 0.5; from zoo.cli.app import main; main()"
 
     def start(out):
         line = f"train --frames {folder} --hold-out 2 --config {tmp_path / 'recipe.toml'} -o {out}"

@@ -6,11 +6,11 @@ import pytest
 
 from zoo.kernels.device import device, host
 from zoo.kernels.errors import KernelError
-from zoo.kernels.log import Record
-from zoo.kernels.measure import Worker
-from zoo.kernels.schedule.knobs import VERSION, default, space
-from zoo.kernels.tune import features, propose, tune
-from zoo.kernels.workload import Workload
+from zoo.kernels.ir.workload import Workload
+from zoo.kernels.records import Record
+from zoo.kernels.targets.cpu.space import VERSION, default, space
+from zoo.kernels.tuning.measure import Worker
+from zoo.kernels.tuning.search import features, propose, tune
 
 V4 = device("x86-64-v4")
 LAYERS = [

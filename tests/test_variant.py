@@ -5,9 +5,9 @@ import tomllib
 import pytest
 
 from conftest import ROOT
-from zoo import network
 from zoo.errors import ZooError
-from zoo.network import FastDepth, count
+from zoo.model import network
+from zoo.model.network import FastDepth, count
 from zoo.prune.cost import macs
 from zoo.prune.widths import blocks, resized
 from zoo.variant import DECODERS, ENCODERS, FOLDER, catalogue, parse, variant

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zoo.kernels.errors import KernelError
-from zoo.kernels.workload import EPILOGUE, KINDS, PER_CHANNEL, Workload
+from zoo.kernels.ir.workload import EPILOGUE, KINDS, PER_CHANNEL, Workload
 
 size = st.integers(1, 4096)
 workloads = st.builds(

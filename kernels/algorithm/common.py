@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from tvm import te, tirx
 
-from ..plan import Array
-from ..workload import Workload
+from ..ir.plan import Array
+from ..ir.workload import Workload
 
 F32 = "float32"
 

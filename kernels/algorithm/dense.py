@@ -4,8 +4,8 @@ from typing import Any
 
 from tvm import te
 
-from ..plan import Array
-from ..workload import Workload
+from ..ir.plan import Array
+from ..ir.workload import Workload
 from .common import F32, blocked, blocks, finish, pack_bias, padded, skip_placeholder, used
 
 __all__ = ["compute", "pack", "pack_bias"]

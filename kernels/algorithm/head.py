@@ -3,8 +3,8 @@
 import numpy as np
 from tvm import te
 
-from ..plan import Array
-from ..workload import Workload
+from ..ir.plan import Array
+from ..ir.workload import Workload
 from .common import F32, blocked, blocks, finish
 
 

@@ -2,7 +2,7 @@
 
 from tvm import te
 
-from ..workload import Workload
+from ..ir.workload import Workload
 from .common import F32, blocks, padded
 
 

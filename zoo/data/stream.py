@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..errors import ZooError
-from ..recipe import STAGES, Phase
+from ..training.recipe import STAGES, Phase
 from .store import VIEW, Store, ask
 
 SCALES = (1.0, 1.5)  # as published

@@ -16,14 +16,14 @@ from typing import Any
 
 import torch
 
-from .. import checkpoint
 from ..data.store import Store
 from ..data.stream import batch, shares
 from ..errors import ZooError
-from ..evaluate import Judged, evaluate
-from ..learner import Learner
-from ..network import FastDepth
-from ..recipe import Recipe
+from ..evaluation.evaluate import Judged, evaluate
+from ..model.network import FastDepth
+from ..training.learner import Learner
+from ..training.recipe import Recipe
+from ..weights import checkpoint
 from .cost import Cost
 from .proposals import Proposal, proposals
 from .surgery import cut, strongest

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from ..blocks import Layer, Separable
 from ..errors import ZooError
-from ..network import FastDepth
+from ..model.layers import Layer, Separable
+from ..model.network import FastDepth
 from ..variant import Variant
 from .widths import blocks, groups
 

@@ -1,0 +1,1 @@
+"""Processors with vector registers."""

@@ -1,0 +1,75 @@
+"""Kernels for graphics processors, run on this processor: the very same scheduled computation, its threads one after another.
+
+Where a kernel has its threads fetch together, every thread here fetches everything, so the order of threads cannot matter
+to the result. What this cannot show is a barrier that is missing; TVM places those.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...artifact.lower import Operand, Program
+from ...device import Device
+from ...ir.plan import Array
+from ...ir.workload import Workload
+from ..cpu.space import Knobs
+
+THREADS = re.compile(r'T\.thread_binding\((\d+), thread="[\w.]+"\)')
+SCOPES = re.compile(r', scope="(shared|local)"')
+Function = Callable[..., None]  # a kernel: fills the last of the arrays it is given
+
+
+def one_by_one(module: Any) -> Any:
+    """A scheduled module with every loop over blocks and threads an ordinary one, and all memory the processor's own."""
+    from tvm.script import from_source
+
+    return from_source(SCOPES.sub("", THREADS.sub(r"T.serial(\1)", module.script(show_meta=True))))
+
+
+def compiled(w: Workload, device: Device, knobs: Knobs) -> Function:
+    """A workload's kernel, for numpy arrays."""
+    import tvm
+    from tvm import te
+
+    from ...algorithm import ALGORITHMS
+    from .schedule import schedule
+
+    computation = te.create_prim_func(ALGORITHMS[w.kind].compute(w, device.lanes))
+    module = one_by_one(schedule(computation, w, device, knobs, "kernel").mod)
+    kernel = tvm.compile(module, target="llvm").jit()["kernel"]
+
+    def run(*arrays: Array) -> None:
+        tensors = [tvm.runtime.tensor(array) for array in arrays]
+        kernel(*tensors)
+        arrays[-1][...] = tensors[-1].numpy()
+
+    return run
+
+
+def run(program: Program, image: Array, tick: Callable[[str, int, int], None] = lambda *_: None) -> Array:
+    """(3, H, W) -> (H, W) metres, through every kernel of a program with its own layout of memory."""
+    memory = {
+        "parameters": np.frombuffer(program.parameters, np.uint8).copy(),
+        "arena": np.zeros(program.arena_bytes, np.uint8),
+        "image": np.ascontiguousarray(image, np.float32).view(np.uint8).reshape(-1),
+        "depth": np.zeros(4 * image.shape[1] * image.shape[2], np.uint8),
+    }
+
+    def view(operand: Operand) -> Array:
+        size = 4 * int(np.prod(operand.shape))
+        values: Array = memory[operand.place][operand.offset : operand.offset + size].view(np.float32)
+        return values.reshape(operand.shape)
+
+    functions: dict[Workload, Function] = {}
+    for i, call in enumerate(program.calls):
+        workload = call.step.workload
+        tick(f"checking {workload}", i, len(program.calls))
+        if workload not in functions:
+            functions[workload] = compiled(workload, program.device, program.knobs[workload])
+        functions[workload](*(view(operand) for operand in call.operands))
+    depth: Array = memory["depth"].view(np.float32).reshape(image.shape[1:])
+    return depth

@@ -1,0 +1,47 @@
+"""Program + PTX kernels -> the C tables that the runtime for graphics processors walks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from ...artifact.lower import Call, Program
+from ...ir.workload import Workload
+from ..cpu.emit import PLACES, constants
+from .ptx import NAMES, Kernel
+
+
+def network_c(program: Program, model: str, kernels: Mapping[Workload, Kernel], ptx: str) -> str:
+    """The generated half of the library."""
+    gpu = program.device.gpu
+    assert gpu is not None
+    return "\n".join(
+        [
+            '#include "network.h"',
+            "",
+            *constants(program, model),
+            f"const int network_capability[2] = {{{gpu.capability[0]}, {gpu.capability[1]}}};",
+            "",
+            "const char network_ptx[] =",
+            *(f"    {json.dumps(line + chr(10), ensure_ascii=True)}" for line in ptx.splitlines()),
+            "    ;",
+            "",
+            "const step network_steps[] = {",
+            *(_step(call, kernels[call.step.workload]) for call in program.calls),
+            "};",
+            "",
+        ]
+    )
+
+
+def _step(call: Call, kernel: Kernel) -> str:
+    names = [name for name in NAMES if name != "skip" or call.step.skip]
+    by_name = dict(zip(names, call.operands, strict=True))
+    taken = [by_name[name] for name in kernel.operands]
+    operands = ", ".join(f"{{{PLACES[operand.place]}, {operand.offset}}}" for operand in taken)
+    sizes = ", ".join("{" + ", ".join(map(str, size)) + "}" for size in (kernel.blocks, kernel.threads))
+    result, size = kernel.operands.index("result"), 4
+    for extent in by_name["result"].shape:
+        size *= extent
+    words = f'"{call.step.name}", "{kernel.symbol}", {sizes}, {len(taken)}, {{{operands}}}, {result}, {size}'
+    return f"    {{{words}}},"

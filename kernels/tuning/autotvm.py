@@ -1,0 +1,112 @@
+"""Records of AutoTVM 0.1 as records of ours: `zoo log import`.
+
+That is what TVM's tuner wrote until 2024, one JSON array a line, and what the authors of FastDepth left of their TX2
+(github.com/dwofk/fast-depth, deploy/). TVM of today cannot read it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from typing import Any
+
+from ..device import Device
+from ..errors import KernelError
+from ..ir.workload import Workload
+from ..records import FOREIGN, Record
+from ..targets.cpu.space import STAGE_BYTES, VERSION, check, default, divisors, staged
+from ..targets.cuda.space import APART, NAMES
+
+CHANNELS = 3  # the loop of a spatial annotation that runs over channels
+NCHW = ("topi_nn_conv2d", "topi_nn_depthwise_conv2d_nchw")
+
+
+def parse(line: str, device: str, host: str) -> Record:
+    """The record that a line holds, as measured on `host` (a board in words) for `device`. Raises KernelError.
+
+    Its knobs are kept under their own names, factors of a split numbered from the outermost. They belong to no schedule
+    of ours: what such a record says is how fast a convolution can be.
+    """
+    try:
+        content = json.loads(line)
+        _, task, arguments, _, operator, setting = content["i"]
+        seconds, failed, _, when = content["r"]
+        if content["v"] != 0.1 or task not in NCHW or operator[-1] != "float32":
+            raise KernelError(f"not an AutoTVM 0.1 record of a float32 NCHW convolution (task {task!r})")
+        (_, (batch, cin, height, width), _), (_, (cout, _, taps, _), _), (stride, _) = arguments[:3]
+        workload = Workload(_kind(task, cin, cout, taps), taps, stride, cin, cout, height, width)
+        if "depthwise" in task:
+            workload = Workload("depthwise", taps, stride, cin, cin, height, width)
+        if batch != 1 or [taps // 2] * 2 != arguments[3]:
+            raise KernelError(f"{workload}: batch {batch}, padding {arguments[3]}; batch 1, padding {taps // 2} fit")
+        times = () if failed else tuple(float(value) for value in seconds)
+        date = time.strftime("%Y-%m-%d", time.gmtime(when))
+        error = f"AutoTVM error {failed}" if failed else None
+        record = Record(
+            device, workload, FOREIGN, _knobs(setting["e"]), times, "imported", host, "AutoTVM 0.1", date, error
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError) as error:
+        raise KernelError(f"not an AutoTVM 0.1 record ({type(error).__name__}: {str(error)[:80]})") from error
+    return Record.parse(record.line())
+
+
+def translated(record: Record, device: Device) -> Record | None:
+    """The same tiling in the knobs of our schedule, where it has one; None where it has not.
+
+    What such a record says is which tile won; its seconds are those of the original, with the original's loops around it.
+    """
+    if record.workload.kind == "head":  # ours runs before the doubling, theirs ran after it
+        return None
+    try:
+        knobs = _for_gpu(record) if device.gpu else _for_cpu(record, device)
+        check(record.workload, device, knobs)
+    except (KeyError, KernelError):
+        return None
+    return replace(record, schedule=VERSION, knobs=knobs)
+
+
+def _for_gpu(record: Record) -> dict[str, int]:
+    """AutoTVM splits an axis four ways: blocks, virtual threads, threads, results in a row. A thread's results are the
+    product of the second and the last here, in as many groups."""
+    k = record.knobs
+    tiles = {axis: (k[f"tile_{axis}.2"], k[f"tile_{axis}.1"] * k[f"tile_{axis}.3"]) for axis in "fyx"}
+    (across, channels), (down, rows), (wide, columns) = tiles["f"], tiles["y"], tiles["x"]
+    chunk = 1 if record.workload.kind == "depthwise" else k.get("tile_rc.1", 1)
+    apart = {name: k[f"tile_{axis}.1"] for name, axis in zip(APART, "fyx", strict=True) if k[f"tile_{axis}.1"] > 1}
+    return dict(zip(NAMES, (across, down, wide, channels, rows, columns, chunk), strict=True)) | apart
+
+
+def _for_cpu(record: Record, device: Device) -> dict[str, int]:
+    """AutoTVM's tile of channels, rows and columns, where its channels are what a vector holds. Every task there worked
+    through the whole height; here as far as it may stage its input."""
+    w, k = record.workload, record.knobs
+    depthwise = w.kind == "depthwise"
+    channels, rows, cols = (k[f"tile_{axis}.1"] for axis in (("c", "h", "w") if depthwise else ("co", "oh", "ow")))
+    blocks, rest = divmod(channels, device.lanes)
+    if k["ann.vector" if depthwise else "ann_spatial.vector"] != CHANNELS or rest or (depthwise and blocks > 1):
+        raise KernelError("not a tile of whole vectors of channels")
+    plain, tile = default(w, device), {"rows": rows, "cols": cols, "blocks": blocks}
+    strips = [
+        s for s in divisors(w.conv_sides[0]) if s % rows == 0 and (s == rows or staged(w, s, device) <= STAGE_BYTES)
+    ]
+    return plain | tile | {"strip": max(strips)}
+
+
+def _kind(task: str, cin: int, cout: int, taps: int) -> str:
+    if taps == 1:
+        return "head" if cout == 1 else "pointwise"
+    return "stem" if cin == 3 else "conv"
+
+
+def _knobs(entities: list[Any]) -> dict[str, int]:
+    """Splits, numbers, and which loop became vectors (from 1); a number of 0 says what its absence says."""
+    found: dict[str, int] = {}
+    for name, kind, value in entities:
+        if kind == "sp":
+            found |= {f"{name}.{i}": factor for i, factor in enumerate(value)}
+        elif kind == "an" and "vec" in value:
+            found[f"{name}.vector"] = value.index("vec") + 1
+        elif kind == "ot" and type(value) is int and value:
+            found[name] = value
+    return found

@@ -1,0 +1,99 @@
+"""Moving pictures: frames of a file or a camera in, a montage per frame out. Through OpenCV (extra `video`)."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import ZooError
+from ..image import Depth, Pixels
+from ..visual import picture
+
+CODES = {".mp4": "mp4v", ".avi": "MJPG"}
+SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v")
+
+
+def is_video(source: str) -> bool:
+    """Whether a source names a video file or a camera's index."""
+    return source.isdecimal() or Path(source).suffix.lower() in SUFFIXES
+
+
+def _cv2() -> Any:
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # what goes wrong is said once, by us
+    try:
+        import cv2
+    except ImportError as error:
+        raise ZooError("video needs OpenCV: pip install 'fastdepth-zoo[video]'") from error
+    return cv2
+
+
+def frames(source: str) -> tuple[float, int, Generator[Pixels]]:
+    """(frames per second, number of frames or 0 if unknown, the frames) of a video file or camera index."""
+    cv2 = _cv2()
+    if not source.isdecimal() and not Path(source).is_file():
+        raise ZooError(f"{source}: no such file")
+    capture = cv2.VideoCapture(int(source) if source.isdecimal() else source)
+    if not capture.isOpened():
+        what = f"camera {source}" if source.isdecimal() else source
+        raise ZooError(f"{what}: cannot be opened as video")
+
+    def read() -> Generator[Pixels]:
+        try:
+            while True:
+                ok, frame = capture.read()
+                if not ok:
+                    return
+                yield np.ascontiguousarray(frame[..., ::-1])
+        finally:
+            capture.release()
+
+    rate = capture.get(cv2.CAP_PROP_FPS) or 30.0
+    return rate, max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT))), read()
+
+
+def convert(
+    source: str, out: Path, predict: Callable[[Pixels], Depth], tick: Callable[[int, int], None], most: int | None
+) -> int:
+    """Write the montage of every frame (of the first `most`) to a video file; the number of frames written.
+
+    The legend's range is the first frame's, widened by half, so that colours keep their meaning throughout.
+    An interrupt (Ctrl-C, how a camera is stopped) ends the film there and keeps it.
+    """
+    if out.suffix.lower() not in CODES:
+        raise ZooError(f"{out}: cannot write this kind of video; use {' or '.join(CODES)}")
+    cv2 = _cv2()
+    rate, total, stream = frames(source)
+    partial = out.with_name(f"{out.stem}.partial{out.suffix}")
+    writer, limit, count = None, (0.0, 1.0), 0
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            for frame in itertools.islice(stream, most):
+                depth = predict(frame)
+                if writer is None:
+                    near, far = picture.limits(depth)
+                    limit = (near * 2 / 3, far * 3 / 2)
+                shown = picture.montage(frame, depth, limit)
+                height, width = (side // 2 * 2 for side in shown.shape[:2])  # encoders want even sides
+                if writer is None:
+                    code = cv2.VideoWriter_fourcc(*CODES[out.suffix.lower()])
+                    writer = cv2.VideoWriter(str(partial), code, rate, (width, height))
+                    if not writer.isOpened():
+                        raise ZooError(f"{out}: cannot be written as video")
+                writer.write(np.ascontiguousarray(shown[:height, :width, ::-1]))
+                count += 1
+                tick(count, most or total)
+        if writer is None:
+            raise ZooError(f"{source}: no frame could be read")
+        writer.release()
+        partial.replace(out)
+    finally:
+        stream.close()
+        partial.unlink(missing_ok=True)
+    return count
