@@ -149,7 +149,7 @@ def test_a_film(zoo, tmp_path):
     for shade in range(0, 250, 50):
         writer.write(np.full((48, 64, 3), shade, np.uint8))
     writer.release()
-    code, out, err = zoo("predict", "film.avi", "-o", "depth.mp4", "--frames", "3", "--json")
+    code, out, err = zoo("predict", "film.avi", "-o", "depth.mp4", "--max-frames", "3", "--json")
     assert code == 0, err
     assert json.loads(out)[0]["frames"] == 3
     capture = cv2.VideoCapture(str(tmp_path / "depth.mp4"))
@@ -202,13 +202,13 @@ CASES = {
     "tune --device aarch64": "this machine cannot run it",
     "log show nothing.jsonl": "neither a device nor a log file",
     "log merge nothing.jsonl -o x.jsonl": "nothing.jsonl: no such file",
-    "train --frames nothing -o x": "nothing: no frames; expected rgb/ and depth/",
+    "train --dataset nothing -o x": "nothing: no frames; expected rgb/ and depth/",
     "export --format coreml -o x": "no format 'coreml'; there are onnx, tflite, pt2, torchscript",
     "export --input 7x7 -o x": "--input 7x7: give HEIGHTxWIDTH",
     "pull nothing": "unknown variant 'nothing'; known: ",
-    "eval --frames nothing": "nothing: no frames; expected rgb/ and depth/",
-    "eval --frames nothing --recipe best": "no recipe 'best'; there are published and whole",
-    "train --frames nothing --photos nothing -o x": "--photos and --teacher go together",
+    "eval --dataset nothing": "nothing: no frames; expected rgb/ and depth/",
+    "eval --dataset nothing --recipe best": "no recipe 'best'; there are published and whole",
+    "train --dataset nothing --photos nothing -o x": "--photos and --teacher go together",
     "compile --device host -o text.jpg/x": "text.jpg: File exists",
     "import room.jpg --variant fastdepth -o x": "unknown format",
     "import missing --variant fastdepth -o x": "missing: No such file",

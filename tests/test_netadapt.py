@@ -126,7 +126,7 @@ def line(folder, network, tmp_path):
             "prune",
             "-m",
             tmp_path / "small",
-            "--frames",
+            "--dataset",
             folder,
             "--hold-out",
             "1",
@@ -179,11 +179,11 @@ def test_a_baseline_is_narrowed_alike_everywhere(zoo, network, tmp_path):
     [
         ([], "give either --to VARIANT or --budget SHARE"),
         (["--to", "fastdepth_pruned", "--budget", "0.5"], "give either --to VARIANT or --budget SHARE"),
-        (["--budget", "0.5"], "a search needs --frames"),
+        (["--budget", "0.5"], "a search needs --dataset"),
         (["--budget", "0.5", "--cost", "watts"], "no cost 'watts'"),
         (["--budget", "0.5", "--cost", "latency:toaster"], "unknown device 'toaster'"),
         (["--budget", "0.5", "--cost", "latency:rpi5"], "only 0 measured depthwise layers"),
-        (["--budget", "0.2", "--frames", "x"], "never get below"),
+        (["--budget", "0.2", "--dataset", "x"], "never get below"),
         (["--to", "huge"], "unknown variant 'huge'"),
     ],
 )

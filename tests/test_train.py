@@ -86,7 +86,7 @@ def test_a_run_that_was_killed_ends_with_the_same_bits(folder, tmp_path):
     program = "from zoo import train; train.SAVE_SECONDS = 0.5; from zoo.cli.app import main; main()"
 
     def start(out):
-        line = f"train --frames {folder} --hold-out 2 --config {tmp_path / 'recipe.toml'} -o {out}"
+        line = f"train --dataset {folder} --hold-out 2 --config {tmp_path / 'recipe.toml'} -o {out}"
         return subprocess.Popen(
             [sys.executable, "-c", program, *line.split()], env=environment, stdout=subprocess.DEVNULL
         )
@@ -104,7 +104,7 @@ def test_a_run_that_was_killed_ends_with_the_same_bits(folder, tmp_path):
 def test_two_processes_take_one_step_together(folder, tmp_path):
     (tmp_path / "recipe.toml").write_text("phases = [{ side = 32, batch = 4, samples = 12 }]\nmixed = true\n")
     words = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone", "-m", "zoo", "train", "--json"]
-    words += ["--frames", folder, "--hold-out", "2", "--config", tmp_path / "recipe.toml", "-o", tmp_path / "out"]
+    words += ["--dataset", folder, "--hold-out", "2", "--config", tmp_path / "recipe.toml", "-o", tmp_path / "out"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     done = subprocess.run([sys.executable, *map(str, words)], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
@@ -117,13 +117,13 @@ def test_a_gpu_that_is_not_there_is_said(zoo, folder, tmp_path):
     for where, said in (("toaster", "there are cpu and cuda"), ("cuda", "PyTorch finds no GPU here")):
         if where == "cuda" and torch.cuda.is_available():
             continue
-        code, _, err = zoo("train", "--frames", folder, "--hold-out", "2", "-o", tmp_path / "x", "--on", where)
+        code, _, err = zoo("train", "--dataset", folder, "--hold-out", "2", "-o", tmp_path / "x", "--device", where)
         assert code == 2
         assert said in err
 
 
 def test_a_variant_without_a_recipe_is_said(zoo, folder, tmp_path):
-    words = ("--from", "fastdepth", "--frames", folder, "--hold-out", "2", "-o", tmp_path / "x")
+    words = ("--init", "fastdepth", "--dataset", folder, "--hold-out", "2", "-o", tmp_path / "x")
     code, _, err = zoo("train", "-m", "fastdepth_dense", *words)
     assert code == 2
     assert "no recipe for fastdepth_dense: --config names one" in err

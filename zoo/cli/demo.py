@@ -1,8 +1,7 @@
-"""The command that serves the page. It imports what it needs when it runs."""
+"""zoo demo."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ import typer
 
 from .. import console
 from ..errors import ZooError
+from .options import Json, Threads, examples
 
 
 def demo(
@@ -25,8 +25,9 @@ def demo(
     port: Annotated[
         int | None, typer.Option(min=1, max=65535, help="Default: the first free one from 7860 on.")
     ] = None,
-    threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads to use.")] = 2,
+    threads: Threads = 2,
     open_: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+    json: Json = False,
 ) -> None:
     """Try it on a page: your photos or the camera, metres where you point, the scene in 3D. Ctrl-C stops it."""
     if missing := [name for name in ("gradio", "trimesh") if find_spec(name) is None]:
@@ -38,12 +39,15 @@ def demo(
     blocks, address = launch(
         Service(models, artifact or [], threads), host, port, inbrowser=open_, prevent_thread_lock=True
     )
-    console.out.print(f"{address} (Ctrl-C stops it)", soft_wrap=True)
+    if json:
+        console.show_json({"address": address, "models": models, "artifacts": [str(path) for path in artifact or []]})
+    else:
+        console.out.print(f"{address} (Ctrl-C stops it)", soft_wrap=True)
     blocks.block_thread()
 
 
-def register(app: typer.Typer, examples: Callable[..., str]) -> None:
-    """Add the command to the command line."""
+def register(app: typer.Typer) -> None:
+    """Add the command."""
     app.command(
         epilog=examples("zoo demo --open", "zoo demo --artifact build/host", "zoo demo --host 0.0.0.0 --port 8080")
     )(demo)

@@ -1,4 +1,4 @@
-"""The commands that look after tuning records: zoo log. They import what they need when they run."""
+"""zoo log: look after tuning records."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from .. import console
 from ..kernels.errors import KernelError
-from .tuning import Json
+from .options import Json, examples
 
 if TYPE_CHECKING:
     from ..kernels.device import Device
@@ -34,7 +34,7 @@ def best(log: Logs, json: Json = False) -> None:
     _print(list(choose(records, _device(path, records)).values()), json)
 
 
-def check(log: Logs) -> None:
+def check(log: Logs, json: Json = False) -> None:
     """Check every line of a log; exit code 1 if any is not a record that can be used."""
     from ..kernels.records import best as choose
 
@@ -43,7 +43,10 @@ def check(log: Logs) -> None:
     for remark in remarks:
         console.complain(remark)
     failed = sum(not record.seconds for record in records)
-    console.out.print(f"{len(records)} records, {failed} of them failures, {len(usable)} workloads tuned")
+    if json:
+        console.show_json({"records": len(records), "failed": failed, "tuned": len(usable), "remarks": remarks})
+    else:
+        console.out.print(f"{len(records)} records, {failed} of them failures, {len(usable)} workloads tuned")
     if remarks:
         raise typer.Exit(1)
 
@@ -51,6 +54,7 @@ def check(log: Logs) -> None:
 def merge(
     logs: Annotated[list[Path], typer.Argument(help="Log files.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Log to add their records to; duplicates are dropped.")],
+    json: Json = False,
 ) -> None:
     """Add the records of several logs to one."""
     from ..kernels.records import append, read
@@ -67,7 +71,10 @@ def merge(
         append(out, fresh)
         present |= {record.line() for record in fresh}
         added += len(fresh)
-    console.out.print(f"{out}: {added} records added", soft_wrap=True)
+    if json:
+        console.show_json({"log": str(out), "added": added})
+    else:
+        console.out.print(f"{out}: {added} records added", soft_wrap=True)
 
 
 def import_(
@@ -75,6 +82,7 @@ def import_(
     device: Annotated[str, typer.Option(help="The device (zoo devices) they were measured on.")],
     host: Annotated[str, typer.Option(help="That device in words, with where the logs are from.")],
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Log to add to; default: the device's own.")] = None,
+    json: Json = False,
 ) -> None:
     """Add what AutoTVM measured, until 2024 the tuner of TVM: how fast a device is, and which tilings won there."""
     from ..kernels.device import device as find
@@ -100,6 +108,9 @@ def import_(
             fresh |= {made.line(): made for made in (record, ours) if made and made.line() not in present}
     append(path, fresh.values())
     usable = sum(record.schedule != FOREIGN for record in fresh.values())
+    if json:
+        console.show_json({"log": str(path), "added": len(fresh), "usable": usable})
+        return
     console.out.print(
         f"{path}: {len(fresh)} records added, {usable} of them tilings that our schedules have too", soft_wrap=True
     )
@@ -149,3 +160,17 @@ def _print(records: list[Record], json: bool) -> None:
             str(record.workload), *shown, record.source, knobs if record.seconds else f"{knobs}: {record.error}"
         )
     console.out.print(table)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group of commands."""
+    logs = typer.Typer(name="log", help="Look into tuning records.", no_args_is_help=True)
+    logs.command(epilog=examples("zoo log show x86-64-v4", "zoo log show build/new.jsonl --json"))(show)
+    logs.command(epilog=examples("zoo log best x86-64-v4"))(best)
+    logs.command(epilog=examples("zoo log check x86-64-v4"))(check)
+    logs.command(epilog=examples("zoo log merge board-a.jsonl board-b.jsonl -o both.jsonl"))(merge)
+    logs.command(
+        "import",
+        epilog=examples("zoo log import tx2-cpu.*.log --device tx2-cpu --host 'Jetson TX2 (dwofk/fast-depth)'"),
+    )(import_)
+    app.add_typer(logs)

@@ -1,9 +1,9 @@
-"""The command that estimates depth: of a picture, a film, or a great many pictures."""
+"""zoo predict: depth of pictures, of a film, or of very many pictures."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +12,7 @@ import typer
 
 from .. import console
 from ..errors import ZooError
+from .options import Json, Model, examples
 
 if TYPE_CHECKING:
     from ..inference.batch import Row
@@ -25,16 +26,14 @@ def predict(
         list[str],
         typer.Argument(metavar="IMAGE", help="Pictures, folders, globs, .txt lists of pictures; a video or a camera."),
     ],
-    model: Annotated[
-        str, typer.Option("-m", "--model", help="A variant (zoo list) or a checkpoint folder.")
-    ] = "fastdepth_pruned",
+    model: Model = "fastdepth_pruned",
     artifact: Annotated[
         Path | None, typer.Option(help="A folder made by zoo compile, instead of a torch model.")
     ] = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Picture or folder to write.")] = None,
     raw: Annotated[str | None, typer.Option(help="Also write bare depth: npy (metres) or png16 (millimetres).")] = None,
     threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads to use; of each worker with Ray.")] = 1,
-    frames: Annotated[int | None, typer.Option(min=1, help="Stop a video after so many frames.")] = None,
+    max_frames: Annotated[int | None, typer.Option(min=1, help="Stop a video after this many frames.")] = None,
     engine: Annotated[
         str | None,
         typer.Option(help="For very many pictures, process or ray: bare depth and an index; finished ones are kept."),
@@ -42,12 +41,12 @@ def predict(
     workers: Annotated[int | None, typer.Option(min=1, help="With Ray; default: all of the cluster.")] = None,
     shard: Annotated[str | None, typer.Option(help="I/N: only every N-th picture, from the I-th on (from 0).")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many pictures.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for scripts.")] = False,
+    json: Json = False,
 ) -> None:
     """Estimate depth: a colour picture with a legend in metres beside the input, and the bare numbers on request."""
     if engine is not None:
-        if raw or frames:
-            raise ZooError("--engine writes bare depth of pictures; --raw and --frames do not go with it")
+        if raw or max_frames:
+            raise ZooError("--engine writes bare depth of pictures; --raw and --max-frames do not go with it")
         _many(sources, model, artifact, out or Path("depth"), threads, engine, workers, shard, limit, json)
         return
     if workers:
@@ -55,7 +54,7 @@ def predict(
     from ..inference import backends as runtimes
     from ..inference.job import Job
 
-    request = Job(sources, out, raw, frames, shard, limit)
+    request = Job(sources, out, raw, max_frames, shard, limit)
     runtime = runtimes.find(model, artifact, threads)
     with console.progress("depth") as tick:
         rows = request.run(runtime.predict, tick)
@@ -146,15 +145,15 @@ def _many(
     _complain(failed)
 
 
-def register(app: typer.Typer, examples: Callable[..., str]) -> None:
-    """Add the command to the command line."""
+def register(app: typer.Typer) -> None:
+    """Add the command."""
     app.command(
         epilog=examples(
             "zoo predict photo.jpg -o depth.png",
             "zoo predict photos/ -o depths/ --raw png16",
             "zoo predict --artifact build/host photo.jpg --raw npy",
             "zoo predict film.mp4 -o depth.mp4",
-            "zoo predict 0 -o camera.mp4 --frames 300",
+            "zoo predict 0 -o camera.mp4 --max-frames 300",
             "zoo predict 'photos/**/*.jpg' -o depths/ --engine ray --artifact build/host",
             "zoo predict list.txt -o depths/ --engine process --shard 0/4",
         )

@@ -1,8 +1,8 @@
 """Make a finished run the bundled checkpoint of its variant: weights, notes, card, recipe, and the record that pins them.
 
-    python -m zoo.release runs/fastdepth --config long.toml --frames nyu_train/ --teacher teacher/ --hardware "a core of …" \\
+    python -m zoo.release runs/fastdepth --config long.toml --dataset nyu_train/ --teacher teacher/ --hardware "a core of …" \\
         --story "…" --command "zoo train …"
-    python -m zoo.release zoo/checkpoints/fastdepth --frames nyu_train/ --teacher teacher/    # its card anew
+    python -m zoo.release zoo/checkpoints/fastdepth --dataset nyu_train/ --teacher teacher/    # its card anew
 
 For maintainers. The folder it writes, zoo/checkpoints/VARIANT, is byte for byte what `zoo push` uploads.
 """

@@ -1,8 +1,7 @@
-"""The command that makes a network smaller. It imports what it needs when it runs."""
+"""zoo prune."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,8 +10,9 @@ import typer
 
 from .. import console
 from ..errors import ZooError
-from . import training as cli_training
-from .training import Data, Json, Scale
+from .evaluate import show
+from .options import Cache, Dataset, Json, Photos, Scale, Teacher, examples
+from .train import Sources
 
 if TYPE_CHECKING:
     from ..kernels.device import Device
@@ -32,12 +32,12 @@ def prune(
     ] = None,
     cost: Annotated[str, typer.Option(help="macs, params, or latency:DEVICE (zoo devices).")] = "macs",
     uniform: Annotated[bool, typer.Option("--uniform", help="Narrow all blocks alike, without a search.")] = False,
-    frames: Data | None = None,
+    dataset: Dataset | None = None,
     scale: Scale = 1000,
     hold_out: Annotated[int, typer.Option(min=1, help="Frames, the last by name, that nothing is chosen by.")] = 80,
     choose_by: Annotated[int, typer.Option(min=1, help="Frames before those, by which proposals are judged.")] = 40,
-    photos: Annotated[Path | None, typer.Option(help="Folder of photos without depth.")] = None,
-    teacher: Annotated[Path | None, typer.Option(help="Checkpoint folder that labels the photos.")] = None,
+    photos: Photos = None,
+    teacher: Teacher = None,
     multiple: Annotated[
         int | None, typer.Option(min=1, max=64, help="Widths are multiples of this; default 8, or a device's lanes.")
     ] = None,
@@ -51,7 +51,7 @@ def prune(
     config: Annotated[
         Path | None, typer.Option(help="Recipe for the network found; default zoo/recipes/netadapt_long.toml.")
     ] = None,
-    cache: Annotated[Path | None, typer.Option(help="Folder for the data made ready; default OUT/data.")] = None,
+    cache: Cache = None,
     threads: Annotated[int, typer.Option(min=1, max=1024, help="Proposals trained at a time.")] = 2,
     json: Json = False,
 ) -> None:
@@ -74,8 +74,8 @@ def prune(
             smaller = replace(smaller, name=name or f"{variant.name}_uniform", **_origin(variant, cost, "one factor"))
         _cut(model, smaller, out, json)
         return
-    if frames is None:
-        raise ZooError("a search needs --frames to train and judge by")
+    if dataset is None:
+        raise ZooError("a search needs --dataset to train and judge by")
 
     import torch
 
@@ -112,9 +112,7 @@ def prune(
         put(out / "search.json", console.dumps(report).encode())
 
     with console.progress(f"pruning {variant.name}") as tick:
-        data = cli_training.Sources(
-            frames, scale, hold_out + choose_by, photos, teacher, 0, cache or out / "data", tick
-        )
+        data = Sources(dataset, scale, hold_out + choose_by, photos, teacher, 0, cache or out / "data", tick)
         judges, exam = data.held_out[:-hold_out], data.held_out[-hold_out:]
         torch.set_num_threads(1)
         found, _ = netadapt(
@@ -126,7 +124,7 @@ def prune(
     if not json:
         console.heading(f"{out}: {found.variant.name}, {report['left']:.0%} of the {unit} of {variant.name}")
         console.out.print(table)
-    cli_training.show(f"{out}: {found.variant.name}", "published", len(exam), scores, json, report)
+    show(f"{out}: {found.variant.name}", "published", len(exam), scores, json, report)
 
 
 def _origin(variant: Variant, cost: str, how: str) -> dict[str, Any]:
@@ -150,7 +148,7 @@ def _cut(model: str, smaller: Variant, out: Path, json: bool) -> None:
         return
     console.out.print(
         f"{out}: {before / 1e6:.0f} -> {after / 1e6:.0f} M multiply-accumulates; "
-        f"next: zoo train -m {out} --from {out} --frames …",
+        f"next: zoo train -m {out} --init {out} --dataset …",
         soft_wrap=True,
     )
 
@@ -195,12 +193,12 @@ def latency(device: Device) -> Latency:
     return table
 
 
-def register(app: typer.Typer, examples: Callable[..., str]) -> None:
-    """Add the command to the command line."""
+def register(app: typer.Typer) -> None:
+    """Add the command."""
     app.command(
         epilog=examples(
-            "zoo prune -m fastdepth --budget 0.5 --frames nyu_train/ -o runs/half",
-            "zoo prune -m fastdepth --budget 0.6 --cost latency:tx2-cpu --frames nyu_train/ -o runs/tx2",
+            "zoo prune -m fastdepth --budget 0.5 --dataset nyu_train/ -o runs/half",
+            "zoo prune -m fastdepth --budget 0.6 --cost latency:tx2-cpu --dataset nyu_train/ -o runs/tx2",
             "zoo prune -m fastdepth --to fastdepth_pruned -o runs/cut",
         )
     )(prune)

@@ -1,4 +1,4 @@
-"""The commands around speed: bench and tune. They import what they need when they run."""
+"""zoo tune."""
 
 from __future__ import annotations
 
@@ -10,53 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .. import console
-from ..kernels.errors import KernelError
+from .options import Json, Model, TvmTarget, examples
 
 if TYPE_CHECKING:
     from ..kernels.device import Device
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for scripts.")]
-Model = Annotated[str, typer.Option("-m", "--model", help="A variant (zoo list) or a checkpoint folder.")]
-Target = Annotated[str | None, typer.Option(help="Instead of a device: a target of TVM's, as JSON.")]
-
-
-def bench(
-    artifact: Annotated[Path, typer.Option(help="A folder made by zoo compile.")] = Path("build/host"),
-    threads: Annotated[int, typer.Option(min=1, max=64, help="Threads to use.")] = 1,
-    layers: Annotated[bool, typer.Option("--layers", help="Show every layer.")] = False,
-    json: Json = False,
-) -> None:
-    """Time an artifact against what this machine can do at most, measured first."""
-    from ..kernels.bench.bench import bench as run
-    from ..kernels.bench.peak import peak
-    from ..kernels.device import device as find
-    from ..kernels.device import records
-    from ..kernels.runtime.fastdepth import ArtifactError, read_manifest
-
-    try:
-        manifest = read_manifest(artifact)
-        named = any(record.name == manifest["device"] for record in records())
-        most = peak(find(manifest["device"] if named else "host"), threads)
-        whole, steps = run(artifact, threads)
-    except ArtifactError as error:
-        raise KernelError(str(error)) from error
-    rows = [timing.row(most) for timing in (*steps, whole)]
-    if json:
-        facts = {"artifact": str(artifact), "device": manifest["device"], "threads": threads, "dtype": "f32"}
-        limits = {"peak_gmacs_per_s": most.gmacs, "copy_gbytes_per_s": most.gbytes}
-        console.show_json(facts | limits | {"whole": rows[-1], "steps": rows[:-1] if layers else []})
-        return
-    console.heading(f"{artifact}: {whole.name}, {threads} thread{'s' * (threads > 1)}, float32, median of 60 runs")
-    table = console.table("layer", "workload", "ms ", "GMAC/s ", "of peak ", "of copy ")
-    console.widest(table, 1)
-    for row in rows if layers else rows[-1:]:
-        rates = (f"{row['gmacs_per_s']:.1f}", f"{row['share_of_peak']:.0%}", f"{row['share_of_copy']:.0%}")
-        table.add_row(row["name"], row["workload"], f"{row['p50_ms']:.3f}", *rates)
-    console.out.print(table)
-    console.out.print(
-        f"10th to 90th percentile: {whole.p10_ms:.2f} to {whole.p90_ms:.2f} ms; {1e3 / whole.p50_ms:.0f} fps"
-    )
-    console.out.print(f"measured limits: {most.gmacs:.1f} GMAC/s in registers, {most.gbytes:.0f} GB/s copied")
 
 
 def tune(
@@ -64,7 +21,7 @@ def tune(
     device: Annotated[
         str | None, typer.Option(help="A device (zoo devices): this machine, or the runner's. Default: host.")
     ] = None,
-    target: Target = None,
+    target: TvmTarget = None,
     trials: Annotated[int, typer.Option(min=1, help="Settings per layer, those already in the log counted.")] = 32,
     runner: Annotated[
         list[str] | None,
@@ -123,8 +80,22 @@ def tune(
 def chosen(device: str | None, target: str | None) -> Device:
     """What --device names or --target describes; this machine where neither is given. Raises KernelError."""
     from ..kernels.device import device as find
+    from ..kernels.errors import KernelError
     from ..kernels.targets.from_json import device_of
 
     if device and target:
         raise KernelError("--device and --target say the same thing: give one")
     return device_of(target) if target else find(device or "host")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        epilog=examples(
+            "zoo tune --trials 32",
+            "zoo tune -m fastdepth --device x86-64-v3 --trials 64",
+            "zoo tune --device rpi4 --runner ssh:pi@raspberrypi --trials 24",
+            "zoo tune --device rpi4 --runner ssh:pi@one --runner ssh:pi@two",
+            "zoo tune --device rpi4 --runner rpc --tracker 192.168.1.9:9190 --key rpi4",
+        )
+    )(tune)

@@ -1,0 +1,127 @@
+"""zoo train."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .. import console
+from ..errors import ZooError
+from .evaluate import report, show
+from .options import Cache, Dataset, Json, Photos, Scale, Teacher, Threads, examples
+
+if TYPE_CHECKING:
+    from ..data.store import Store
+
+
+def train(
+    dataset: Dataset,
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="Checkpoint folder to write; a stopped run goes on from it.")
+    ],
+    model: Annotated[str, typer.Option("-m", "--model", help="The variant to train.")] = "fastdepth_pruned",
+    scale: Scale = 1000,
+    hold_out: Annotated[
+        int, typer.Option(min=1, help="Frames, the last by name, to validate on and not train on.")
+    ] = 80,
+    photos: Photos = None,
+    teacher: Teacher = None,
+    rooms: Annotated[int, typer.Option(min=0, help="Rendered rooms with exact depth to mix in.")] = 0,
+    init: Annotated[str | None, typer.Option(help="Variant or checkpoint folder to begin with.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Recipe; default zoo/recipes/scratch.toml, after --init MODEL.toml.")
+    ] = None,
+    cache: Cache = None,
+    device: Annotated[str, typer.Option(help="Where to run: cpu or cuda.")] = "cpu",
+    threads: Threads = 2,
+    json: Json = False,
+) -> None:
+    """Train a variant on frames with depth, on photos that another network labels, on rendered rooms.
+
+    On several GPUs: torchrun --nproc-per-node 4 -m zoo train --device cuda …
+    """
+    import torch
+
+    from ..training.distributed import join, leave, wait, world
+    from ..training.recipe import Recipe
+    from ..training.train import train as run
+    from ..variant import FOLDER
+    from ..weights.load import identify, load
+
+    if device not in ("cpu", "cuda") or (device == "cuda" and not torch.cuda.is_available()):
+        raise ZooError(
+            f"--device {device}: " + ("PyTorch finds no GPU here" if device == "cuda" else "there are cpu and cuda")
+        )
+    torch.set_num_threads(threads)
+    which, _ = identify(model)
+    recipes = FOLDER.parent / "recipes"
+    default = recipes / (f"{which.name}.toml" if init else "scratch.toml")
+    if config is None and not default.exists():
+        raise ZooError(f"no recipe for {which.name}: --config names one, such as {recipes / 'scratch.toml'}")
+    recipe = Recipe.read(config or default)
+    (rank, _), where = world(), join(torch.device(device))
+    with console.progress(f"training {which.name}") as tick:
+        if rank:
+            wait()  # until the first process has made the data ready
+        data = Sources(dataset, scale, hold_out, photos, teacher, rooms, cache or out / "data", tick)
+        if not rank:
+            wait()
+        begin = load(init) if init else None
+        scores = run(which, recipe, data.stores, data.held_out, out, begin, tick, where)
+    leave()
+    if rank:
+        return
+    show(f"{out}: {which.name}", "published", len(data.held_out), scores, json, {"folder": str(out)})
+
+
+class Sources:
+    """What the options of a training command name: stores to learn from (frames, photos, rooms; None where not given),
+    frames held out of them, ready to be judged."""
+
+    def __init__(
+        self,
+        frames: Path,
+        scale: float,
+        hold_out: int,
+        photos: Path | None,
+        teacher: Path | None,
+        rooms: int,
+        cache: Path,
+        tick: Callable[[str, int, int], None],
+    ) -> None:
+        """Read, label and render what is not in the cache yet; say which files cannot be used."""
+        from ..data import store
+        from ..data.frames import frames as read
+        from ..evaluation.evaluate import judged
+        from ..inference.sources import PICTURES
+        from ..weights import checkpoint
+        from ..weights.load import load
+
+        if (photos is None) != (teacher is None):
+            raise ZooError("--photos and --teacher go together: the teacher labels the photos")
+        found = read(frames, scale)
+        if len(found) <= hold_out:
+            raise ZooError(f"{frames}: {len(found)} frames; more than {hold_out} are needed, as those are held out")
+        self.held_out, skipped = judged(found[-hold_out:], "published", tick)
+        measured = store.measured(found[:-hold_out], cache / "frames", tick)
+        self.stores: list[Store | None] = [measured, None, None]
+        if photos and teacher:
+            paths = sorted(path for path in photos.rglob("*") if path.suffix.lower() in PICTURES)
+            name = checkpoint.digest(teacher / checkpoint.WEIGHTS)
+            self.stores[1] = store.taught(paths, load(str(teacher)), name, cache / "photos", tick)
+        if rooms:
+            self.stores[2] = store.rendered(rooms, cache / "rooms", tick)
+        report([*skipped, *(reason for made in self.stores if made for reason in made.skipped)])
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        epilog=examples(
+            "zoo train -m fastdepth_pruned --dataset nyu_train/ -o runs/pruned",
+            "zoo train -m fastdepth --dataset nyu_train/ --photos photos/ --teacher teacher/ -o runs/unpruned",
+        )
+    )(train)
