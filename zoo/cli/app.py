@@ -19,6 +19,7 @@ from . import hub as cli_hub
 from . import predict as cli_predict
 from . import pruning as cli_pruning
 from . import training as cli_training
+from .options import Overwrite
 
 app = typer.Typer(
     name="zoo",
@@ -112,12 +113,16 @@ def import_(
     variant: Annotated[
         str | None, typer.Option(help="The variant it must be; default: the one with its widths.")
     ] = None,
+    overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Turn a foreign checkpoint into a folder of ours, which every command takes as -m. Nothing in it is run."""
     from .. import importers as convert
+    from .. import outputs
     from ..weights import checkpoint
 
+    targets = [(out / name, checkpoint.noted("imported_from")) for name in checkpoint.FILES]
+    outputs.claim(targets, [file], overwrite=overwrite)
     network = convert.import_file(file, variant)
     name = network.variant.name
     checkpoint.save(network, out, {"imported_from": file.name, "sha256": checkpoint.digest(file)})
@@ -138,13 +143,17 @@ def export(
     form: Annotated[str, typer.Option("--format", help="onnx, tflite, pt2 (torch.export) or torchscript.")] = "onnx",
     model: Model = "fastdepth_pruned",
     input_: Annotated[str | None, typer.Option("--input", help="Sides, HEIGHTxWIDTH, multiples of 32.")] = None,
+    overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Write a network for other tools, run what was written, and compare it with eager."""
+    from .. import outputs
+    from ..exporters import COMMAND
     from ..exporters import export as run
     from ..weights.load import load
     from .compile import sides
 
+    outputs.claim([(out, outputs.marked(COMMAND))], overwrite=overwrite)
     network = load(model)
     height, width = sides(input_) if input_ else network.variant.input
     error = run(network, form, out, height, width)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,10 +10,13 @@ import typer
 
 from .. import console
 from ..errors import ZooError
+from .options import Overwrite
 
 if TYPE_CHECKING:
     from ..data.store import Store
+    from ..outputs import Ours
 
+COMMAND = "eval"
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for scripts.")]
 Data = Annotated[
     Path, typer.Option(help="Folder with rgb/ and depth/ (16-bit PNG), folder of .h5 files, or .mat file.")
@@ -45,6 +48,7 @@ def train(
     cache: Annotated[Path | None, typer.Option(help="Folder for the data made ready; default OUT/data.")] = None,
     on: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads to use.")] = 2,
+    overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Train a variant on frames with depth, on photos that another network labels, on rendered rooms.
@@ -68,6 +72,7 @@ def train(
     if config is None and not default.exists():
         raise ZooError(f"no recipe for {which.name}: --config names one, such as {recipes / 'scratch.toml'}")
     recipe = Recipe.read(config or default)
+    claim(out, cache or out / "data", [start, teacher], overwrite=overwrite)
     (rank, _), device = world(), join(torch.device(on))
     with console.progress(f"training {which.name}") as tick:
         if rank:
@@ -81,6 +86,26 @@ def train(
     if rank:
         return
     show(f"{out}: {which.name}", "published", len(data.held_out), scores, json, {"folder": str(out)})
+
+
+def claim(
+    out: Path,
+    cache: Path,
+    models: Sequence[str | Path | None],
+    more: Sequence[tuple[Path, Ours]] = (),
+    *,
+    overwrite: bool,
+) -> None:
+    """Raise ZooError where a run into `out`, with its data in `cache`, would write over something else than a run's."""
+    from .. import outputs
+    from ..data import store
+    from ..training.train import LOG, STATE
+    from ..weights import checkpoint
+
+    run = [(out / name, checkpoint.noted("run")) for name in (*checkpoint.FILES, STATE, LOG)]
+    data = [(cache / kind / name, store.written) for kind in ("frames", "photos", "rooms") for name in store.FILES]
+    sources = [Path(model) / name for model in models if model for name in checkpoint.FILES]
+    outputs.claim([*run, *data, *more], sources, overwrite=overwrite)
 
 
 class Sources:
@@ -133,11 +158,13 @@ def evaluate(
     last: Annotated[int | None, typer.Option(min=1, help="Only the last so many frames by name.")] = None,
     worst: Annotated[Path | None, typer.Option(help="Picture to write: the frames it does worst on.")] = None,
     threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads to use.")] = 2,
+    overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Measure a network against measured depth."""
     import torch
 
+    from .. import outputs
     from ..data.frames import frames as read
     from ..evaluation.evaluate import RECIPES, evaluate, judged
     from ..visual import gallery
@@ -145,6 +172,8 @@ def evaluate(
 
     if recipe not in RECIPES:
         raise ZooError(f"no recipe {recipe!r}; there are {' and '.join(RECIPES)}")
+    if worst:
+        outputs.claim([(worst, outputs.marked(COMMAND))], overwrite=overwrite)
     torch.set_num_threads(threads)
     network = load(model)
     found = read(frames, scale)
@@ -153,7 +182,7 @@ def evaluate(
         report(skipped)
         scores, rows = evaluate(network, exam, tick)
     if worst:
-        gallery.worst(network, exam, rows, worst)
+        gallery.worst(network, exam, rows, worst, outputs.mark(COMMAND))
     extra = {"model": model, "frames": [{"name": f.name} | row for f, row in zip(exam, rows, strict=True)]}
     show(f"{model} on {frames}", recipe, len(exam), scores, json, extra)
     if worst and not json:
