@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import KernelError
+from .files import get
 
 FOLDER = Path(__file__).parent / "devices"
 CUDA = "libcuda.so.1"  # the driver, as Linux names it
@@ -88,9 +89,7 @@ def records() -> tuple[Device, ...]:
 
 def _read(path: Path) -> Device:
     try:
-        return made(tomllib.loads(path.read_text("utf-8")))
-    except OSError as error:
-        raise KernelError(f"{path}: {error.strerror}") from error
+        return made(tomllib.loads(get(path).decode()))
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         # TOML that is none is a ValueError
         what = f"{error} is missing" if isinstance(error, KeyError) else error

@@ -15,6 +15,7 @@ from typing import Any
 
 from .device import Device
 from .errors import KernelError
+from .files import get, opened
 from .ir.workload import Workload
 from .targets.cpu.space import VERSION, check, shared
 
@@ -75,7 +76,7 @@ def read(path: Path) -> tuple[list[Record], list[str]]:
     if not path.exists():
         return [], []
     records, remarks = [], []
-    for number, line in enumerate(path.read_bytes().decode(errors="replace").split("\n"), start=1):
+    for number, line in enumerate(get(path).decode(errors="replace").split("\n"), start=1):
         if line.strip():
             try:
                 records.append(Record.parse(line))
@@ -84,11 +85,19 @@ def read(path: Path) -> tuple[list[Record], list[str]]:
     return records, remarks
 
 
+def begun(path: Path) -> tuple[list[Record], list[str]]:
+    """What `read` gives, of a log that is to be added to. Raises KernelError for a file that holds something else."""
+    records, remarks = read(path)
+    if remarks and not records:
+        raise KernelError(f"{path}: not a tuning log, so nothing is added to it; choose another place")
+    return records, remarks
+
+
 def append(path: Path, records: Iterable[Record]) -> None:
     """Add records, whole lines in one write under a lock, so that several writers may share a log."""
     content = "".join(record.line() for record in records).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab+") as file:
+    with opened(path, "ab+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         size = file.seek(0, os.SEEK_END)
         if size:

@@ -7,6 +7,7 @@ is what `python -m zoo` does: its own working directory, environment, output and
 import json
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,10 +24,11 @@ class Commands:
             [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
-    def run(self, words, cwd, environment):
-        """(exit code, stdout, stderr) of `zoo WORDS`."""
+    def run(self, words, cwd, environment, seconds=0):
+        """(exit code, stdout, stderr) of `zoo WORDS`, which is killed after so many seconds (0: never)."""
         with tempfile.TemporaryDirectory() as folder:
             asked = {"words": [str(word) for word in words], "cwd": str(cwd), "environment": environment, "to": folder}
+            asked["seconds"] = seconds
             self.process.stdin.write(json.dumps(asked) + "\n")
             self.process.stdin.flush()
             code = int(self.process.stdout.readline())
@@ -48,12 +50,13 @@ def serve():
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 
-def command(words, cwd, environment, to):
+def command(words, cwd, environment, to, seconds):
     """What `python -m zoo` would do."""
     for number, name in enumerate(("out", "err"), 1):
         os.dup2(os.open(Path(to, name), os.O_WRONLY | os.O_CREAT), number)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.chdir(cwd)
+    signal.alarm(seconds)
     os.environ.clear()
     os.environ.update(environment)
     sys.argv, sys.path[0] = ["zoo", *words], ""

@@ -1,4 +1,5 @@
 /* A driver without a GPU: memory is the processor's, and whoever set it up is called for every launch. */
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,8 +7,9 @@
 typedef void launched(const char *kernel, const unsigned *sizes, void **arguments);
 
 static launched *report;
-static int major, minor, held;
-static const char *ptx;
+static int major, minor;
+static atomic_int held;
+static const char *_Atomic ptx; /* there is one */
 
 void fake_set_up(int capability_major, int capability_minor, launched *callback) {
     major = capability_major, minor = capability_minor, report = callback;

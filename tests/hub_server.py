@@ -11,6 +11,7 @@ import sys
 import threading
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote
 
 
 class Hub:
@@ -18,7 +19,8 @@ class Hub:
 
     def __init__(self):
         self.repositories, self.requests, self.ranges, self.faults = {}, [], [], []
-        self.private = {}
+        self.private, self.tokens = {}, []
+        self.lie = lambda method: {}  # headers in place of the honest ones, for each answer
         outer = self
 
         class Handler(Answers):
@@ -59,6 +61,7 @@ class Answers(BaseHTTPRequestHandler):
     def answer(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.hub.requests.append((self.command, self.path))
+        self.hub.tokens.append(self.headers.get("Authorization"))
         fault = next((f for f in self.hub.faults if f[0] == self.command and f[1] in self.path), None)
         if fault:
             self.hub.faults.remove(fault)
@@ -68,7 +71,7 @@ class Answers(BaseHTTPRequestHandler):
                 return self.reply(404, b"", X_Error_Code=fault[3])
         path = self.path.split("?")[0]
         if match := re.fullmatch(r"/([\w.-]+/[\w.-]+)/resolve/([^/]+)/(.+)", path):
-            return self.file(*match.groups(), fault)
+            return self.file(match[1], unquote(match[2]), match[3], fault)
         if path == "/api/repos/create":
             asked = json.loads(body)
             name = f"{asked.get('organization') or 'me'}/{asked['name']}"
@@ -157,7 +160,7 @@ class Answers(BaseHTTPRequestHandler):
     def headers_for(self, status, length, facts):
         self.send_response(status)
         self.send_header("Content-Length", str(length))
-        for key, value in facts.items():
+        for key, value in (facts | self.hub.lie(self.command)).items():
             self.send_header(key.replace("_", "-"), value)
         self.end_headers()
 

@@ -1,10 +1,13 @@
 """What zoo compile makes: the same depth as eager, from a library that needs nothing."""
 
+import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -34,6 +37,22 @@ def eager(network, image):
         return network(torch.from_numpy(image)[None])[0, 0].numpy()
 
 
+def example(artifact, scratch):
+    """The C program of the examples, linked to an artifact, and the environment it runs in."""
+    compiler = [sys.executable, "-m", "ziglang", "cc", "-O1", ROOT / "examples" / "depth.c"]
+    command = [*compiler, f"-I{artifact}", f"-L{artifact}", "-lfastdepth", "-o", scratch / "depth"]
+    subprocess.run([str(word) for word in command], check=True)
+    return scratch / "depth", os.environ | {"LD_LIBRARY_PATH": str(artifact)}
+
+
+def grey_centre(artifact, scratch):
+    """What that program says."""
+    program, environment = example(artifact, scratch)
+    words = [program, artifact / "parameters.bin"]
+    done = subprocess.run(words, capture_output=True, text=True, env=environment, check=True)
+    return float(done.stdout.split("is ")[1].split()[0])
+
+
 @pytest.mark.parametrize("threads", [1, 2, 3, 7])
 def test_the_compiled_depth_is_the_eager_one(artifact, pruned, photo, threads):
     with FastDepth(artifact, threads) as compiled:
@@ -48,6 +67,9 @@ def test_other_networks_and_sizes(name, sides, tmp_path):
     for threads in (1, 2):
         with FastDepth(tmp_path / "a", threads) as compiled:
             assert np.abs(compiled(image) - eager(network, image)).max() <= TOLERANCE
+            assert (compiled.height, compiled.width) == sides
+    expected = eager(network, np.full((3, *sides), 0.5, np.float32))[sides[0] // 2, sides[1] // 2]
+    assert grey_centre(tmp_path / "a", tmp_path) == pytest.approx(float(expected), abs=1e-3)
 
 
 class Study(torch.nn.Module):
@@ -125,6 +147,74 @@ def test_images_do_not_leak_into_each_other(artifact, pruned):
             assert np.abs(compiled(image) - eager(pruned, image)).max() <= TOLERANCE
 
 
+def test_threads_that_share_one_artifact_each_get_their_own_depth(artifact):
+    images = np.random.default_rng(6).random((4, 3, 224, 224), np.float32)
+    with FastDepth(artifact, 2) as compiled, ThreadPoolExecutor(4) as pool:
+        expected = [compiled(image) for image in images]
+        order = [*range(4)] * 20
+        for i, depth in zip(order, pool.map(lambda i: compiled(images[i]), order), strict=True):
+            assert np.array_equal(depth, expected[i])
+
+
+def test_closed_while_others_use_it_is_an_error_for_them(artifact, photo):
+    def use_until_closed():
+        try:
+            while True:
+                compiled(photo)
+        except ArtifactError as error:
+            return str(error)
+
+    compiled = FastDepth(artifact, 2)
+    with ThreadPoolExecutor(4) as pool:
+        users = [pool.submit(use_until_closed) for _ in range(4)]
+        compiled(photo)
+        compiled.close()
+        for user in users:
+            assert "no such network is open" in user.result(timeout=60)
+    compiled.close()
+    with pytest.raises(ArtifactError, match="no such network is open"):
+        compiled(photo)
+
+
+def test_the_child_of_a_fork_gets_an_error_and_can_open_its_own(artifact):
+    program = (
+        "import os, signal, sys; sys.path.insert(0, '.')\n"
+        "import numpy\n"
+        "from fastdepth import ArtifactError, FastDepth\n"
+        "image = numpy.ones((3, 224, 224), numpy.float32)\n"
+        "mine = FastDepth('.', 2); expected = mine(image)\n"
+        "if os.fork():\n"
+        "    sys.exit(os.wait()[1] or not numpy.array_equal(mine(image), expected))\n"
+        "signal.alarm(60)\n"
+        "try: mine(image)\n"
+        "except ArtifactError as error: assert 'before this process was forked' in str(error), error\n"
+        "else: assert False, 'no error'\n"
+        "mine.close()\n"
+        "assert numpy.array_equal(FastDepth('.', 2)(image), expected)\n"
+    )
+    subprocess.run([sys.executable, "-I", "-c", program], cwd=artifact, check=True, timeout=120)
+
+
+@pytest.mark.parametrize("destroyed", [True, False])
+def test_a_library_that_was_closed_does_no_harm_at_a_fork(artifact, destroyed):
+    program = (
+        "import _ctypes, ctypes, os, sys\n"
+        "library = ctypes.CDLL('./libfastdepth.so')\n"
+        "library.fastdepth_create.restype = ctypes.c_void_p\n"
+        "network = ctypes.c_void_p(library.fastdepth_create(b'parameters.bin', 2))\n"
+        f"assert network and not ({destroyed} and library.fastdepth_destroy(network))\n"
+        "_ctypes.dlclose(library._handle)\n"
+        "sys.exit(os.wait()[1] if os.fork() else 0)\n"
+    )
+    subprocess.run([sys.executable, "-I", "-c", program], cwd=artifact, check=True, timeout=60)
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1025, 2**31, -(2**31) - 1, 2**32 + 1, 10**30])
+def test_a_number_of_threads_that_cannot_be_is_named(artifact, threads):
+    with pytest.raises(ArtifactError, match=f"^{threads} threads; at least 1, at most 1024$"):
+        FastDepth(artifact, threads)
+
+
 def test_every_step_can_be_looked_at(artifact, pruned, photo):
     plan = rewrite(trace(pruned, 224, 224), host().lanes)
     with FastDepth(artifact) as compiled:
@@ -191,6 +281,123 @@ def test_an_older_c_library_is_refused_with_both_sides_named(copy, monkeypatch):
         monkeypatch.setattr(os, "confstr", lambda _, answer=answer: answer)
         with pytest.raises(ArtifactError, match=f"with glibc {needed} or newer, this system has {said}$"):
             FastDepth(copy)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("input", lambda _: [3, 32, 32]),
+        ("input", lambda _: [3, 192, 256]),
+        ("input", lambda _: [3, 2048, 2048]),
+        ("input", lambda _: [3, 224.0, 224.0]),
+        ("input", lambda _: [3, float("inf"), 224]),
+        ("output", lambda _: [32, 32]),
+        ("dtype", lambda _: "f16"),
+        ("lanes", lambda lanes: lanes * 64),
+        ("device", lambda _: "rpi4"),
+        ("linked_for", lambda _: "x86_64-linux-gnu.2.1"),
+        ("macs", lambda macs: macs * 1000),
+        ("macs", lambda _: None),
+        ("model", lambda model: model | {"name": "fastdepth"}),
+        ("model", lambda model: model | {"status": "released"}),
+        ("model", lambda _: []),
+        ("steps", lambda steps: steps[1:]),
+        ("steps", lambda steps: [steps[0] | {"height": 4096}, *steps[1:]]),
+        ("steps", lambda steps: [steps[0] | {"channels": 10**6}, *steps[1:]]),
+        ("steps", lambda steps: [steps[0] | {"workload": "pool3s2-f32-c16-12x20"}, *steps[1:]]),
+        ("steps", lambda steps: [None, *steps[1:]]),
+    ],
+)
+def test_a_manifest_that_says_what_the_library_does_not_is_refused(copy, name, change):
+    edit(copy, **{name: change(json.loads((copy / "manifest.json").read_text())[name])})
+    with pytest.raises(ArtifactError, match=rf"manifest\.json: {name} is not what the library says; compile again$"):
+        FastDepth(copy)
+
+
+@pytest.mark.parametrize("name", ["dtype", "lanes", "macs", "model", "steps", "input", "output"])
+def test_a_manifest_that_lacks_what_the_library_says_is_refused(copy, name):
+    manifest = json.loads((copy / "manifest.json").read_text())
+    del manifest[name]
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ArtifactError, match=rf"manifest\.json: {name} is not what the library says"):
+        FastDepth(copy)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"device": None},
+        {"device": "a\nb", "machine": "riscv64"},
+        {"machine": 7},
+        {"linked_for": []},
+        {"linked_for": "x86_64-linux-gnu.\u00b2.\u00b2"},
+        {"files": []},
+        {"files": {"libfastdepth.so": {"size": 1, "sha256": ""}}},
+    ],
+)
+def test_a_field_that_cannot_be_is_a_damaged_manifest(copy, changes):
+    edit(copy, **changes)
+    with pytest.raises(ArtifactError, match=r"manifest\.json: damaged manifest \(.+\)$"):
+        FastDepth(copy)
+
+
+@pytest.mark.parametrize("name", ["../parameters.bin", "/etc/passwd", "a\0b", "\ud800", "a\nb"])
+def test_files_of_a_manifest_lie_beside_it(copy, name):
+    files = json.loads((copy / "manifest.json").read_text())["files"]
+    edit(copy, files=files | {name: {"size": 1, "sha256": ""}})
+    with pytest.raises(ArtifactError, match=r"manifest\.json: damaged manifest \(file '.+'\)$"):
+        FastDepth(copy)
+
+
+def promise(folder, name, content):
+    """A file replaced, with a manifest that agrees."""
+    (folder / name).write_bytes(content)
+    files = json.loads((folder / "manifest.json").read_text())["files"]
+    edit(folder, files=files | {name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}})
+
+
+@pytest.mark.parametrize("share", [0, 0.001, 0.02, 0.5, 0.99, 0.999])
+def test_a_library_that_was_cut_is_never_loaded(copy, share):
+    content = (copy / "libfastdepth.so").read_bytes()
+    part = content[: int(len(content) * share)]
+    (copy / "libfastdepth.so").write_bytes(part)
+    with pytest.raises(ArtifactError, match=r"libfastdepth\.so: differs from what the manifest promises"):
+        FastDepth(copy)
+    promise(copy, "libfastdepth.so", part)
+    with pytest.raises(ArtifactError, match=r"libfastdepth\.so: not a whole library; compile again$"):
+        FastDepth(copy)
+
+
+def test_the_program_needs_no_library_that_could_be_cut(copy):
+    (copy / "libfastdepth.so").write_bytes((copy / "libfastdepth.so").read_bytes()[:100_000])
+    (copy / "photo.ppm").write_bytes(b"P6 2 1 255\nabcdef")
+    subprocess.run([copy / "fastdepth", copy / "photo.ppm"], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "libfastdepth.so", "parameters.bin"])
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_what_is_not_a_file_is_refused_at_once(copy, name, kind):
+    path = copy / name
+    path.unlink()
+    {"pipe": os.mkfifo, "device": lambda p: p.symlink_to("/dev/zero"), "folder": os.mkdir}[kind](path)
+    wrong = "not a regular file" if kind != "folder" else "Is a directory"
+    with pytest.raises(ArtifactError, match=rf"{re.escape(name)}: .*{wrong}"):
+        FastDepth(copy)
+    if name == "parameters.bin":
+        (copy / "photo.ppm").write_bytes(b"P6 2 1 255\nabcdef")
+        words = [copy / "fastdepth", copy / "photo.ppm"]
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+        assert "parameters.bin: not a regular file" in done.stderr
+
+
+def test_a_library_from_before_it_named_its_sides_is_refused(copy, tmp_path):
+    (tmp_path / "old.c").write_text("void *fastdepth_create(const char *path, int threads) { return 0; }")
+    command = [sys.executable, "-m", "ziglang", "cc", "-shared", "-fPIC", "-o", tmp_path / "old.so", tmp_path / "old.c"]
+    subprocess.run([str(word) for word in command], check=True)
+    promise(copy, "libfastdepth.so", (tmp_path / "old.so").read_bytes())
+    with pytest.raises(ArtifactError, match=r"copy: its library is older than .+fastdepth\.py; compile again, or use"):
+        FastDepth(copy)
 
 
 @pytest.mark.parametrize("content", ["", "null", "{}", "[1]", '{"format": "fastdepth-artifact/1"}', "\x00\x01"])
@@ -264,19 +471,11 @@ def test_the_python_twin_stands_alone(artifact, photo, tmp_path):
 
 
 def test_a_c_program_of_ten_lines(artifact, tmp_path):
-    compiler = [sys.executable, "-m", "ziglang", "cc", "-O1"]
-    source = ROOT / "examples" / "depth.c"
-    command = [*compiler, source, f"-I{artifact}", f"-L{artifact}", "-lfastdepth", "-o", tmp_path / "depth"]
-    subprocess.run([str(word) for word in command], check=True)
-    environment = os.environ | {"LD_LIBRARY_PATH": str(artifact)}
-    words = [tmp_path / "depth", artifact / "parameters.bin"]
-    done = subprocess.run(words, capture_output=True, text=True, env=environment, check=True)
     with FastDepth(artifact) as compiled:
         expected = compiled(np.full((3, 224, 224), 0.5, np.float32))[112, 112]
-    assert float(done.stdout.split("is ")[1].split()[0]) == pytest.approx(float(expected), abs=1e-3)
-    broken = subprocess.run(
-        [tmp_path / "depth", "nowhere.bin"], capture_output=True, text=True, env=environment, check=False
-    )
+    assert grey_centre(artifact, tmp_path) == pytest.approx(float(expected), abs=1e-3)
+    program, environment = example(artifact, tmp_path)
+    broken = subprocess.run([program, "nowhere.bin"], capture_output=True, text=True, env=environment, check=False)
     assert broken.returncode == 1
     assert "nowhere.bin: cannot be opened" in broken.stderr
 

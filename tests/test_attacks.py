@@ -1,7 +1,9 @@
 """Hostile files end in one line: nothing runs, nothing is written elsewhere, memory stays bounded (`attacks.py` has them)."""
 
+import io
 import json
 import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import helper, numpy_helper
+from PIL import Image
 
 import attacks
 from conftest import ROOT, complaint
@@ -123,3 +126,26 @@ def test_an_onnx_file_cannot_blow_up_its_weights(tmp_path, what):
     onnx.save(helper.make_model(graph), tmp_path / "evil.onnx")
     with pytest.raises(ZooError, match=r"300000 (scales for|channels behind) 1 filters"):
         folded.read(tmp_path / "evil.onnx")
+
+
+@pytest.mark.parametrize(
+    "words", ["predict photo.jpg", "predict . -o out", "predict photo.jpg --engine process", "eval --frames frames"]
+)
+@pytest.mark.parametrize("form", ["EPS", "PS"])
+def test_postscript_under_another_name_starts_no_interpreter(zoo, tmp_path, words, form):
+    """Pillow would hand it to `gs`, a language with files and processes."""
+    (tmp_path / "bin").mkdir()
+    gs = tmp_path / "bin" / "gs"
+    gs.write_text(f"#!/bin/sh\ntouch {tmp_path / 'started'}\n")
+    gs.chmod(0o755)
+    made = io.BytesIO()
+    Image.new("RGB", (40, 30)).save(made, "EPS")
+    dos = struct.pack("<IIIIIIIH", 0xC6D3D0C5, 30, len(made.getvalue()), 0, 0, 0, 0, 0xFFFF)  # EPS with a header
+    content = made.getvalue() if form == "PS" else dos + made.getvalue()
+    for path in ("photo.jpg", "frames/rgb/0.png", "frames/depth/0.png"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(content)
+    code, _, err = zoo(*words.split(), PATH=f"{gs.parent}:{os.environ['PATH']}")
+    assert code == 2
+    assert "not a picture this can read" in err
+    assert not (tmp_path / "started").exists()

@@ -3,24 +3,65 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
+import stat
+from io import BufferedReader
 from pathlib import Path
 
 from .errors import ZooError
 
 LARGEST = 2**28  # bytes: of any checkpoint of this family, and of anything in it
+IRREGULAR = "not a regular file; devices, FIFOs and sockets are not read"
+
+
+def opened(path: Path, most: int | None = None) -> BufferedReader:
+    """A regular file of at most so many bytes, to be read. What might never answer or never end (a FIFO, a device, a
+    socket) is refused without waiting for it. Raises ZooError for all these, and OSError as `open` does."""
+    file = open(path, "rb", opener=_at_once)  # noqa: SIM115 (the caller closes it)
+    if most is not None and os.fstat(file.fileno()).st_size > most:
+        file.close()
+        raise ZooError(f"{path}: {_limit(most)}")
+    return file
+
+
+def _at_once(path: str, flags: int) -> int:
+    """A descriptor of a regular file. With these flags a FIFO that nobody writes to is open at once, and a terminal stays
+    nobody's."""
+    try:
+        made = os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0))
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # a socket, or a device that is not there
+            raise ZooError(f"{path}: {IRREGULAR}") from error
+        raise
+    if not stat.S_ISREG(os.fstat(made).st_mode) and not stat.S_ISDIR(os.fstat(made).st_mode):  # `open` names folders
+        os.close(made)
+        raise ZooError(f"{path}: {IRREGULAR}")
+    return made
+
+
+def check(path: Path) -> None:
+    """Raise ZooError unless there is a regular file: for libraries that open a path by themselves."""
+    try:
+        opened(path).close()
+    except OSError as error:
+        raise ZooError(f"{path}: {error.strerror or error}") from error
 
 
 def get(path: Path, most: int = LARGEST) -> bytes:
-    """What is in a file of at most so many bytes. Raises ZooError."""
+    """What is in a regular file of at most so many bytes. Raises ZooError."""
     try:
-        size = path.stat().st_size
-        if not path.is_file():
-            raise ZooError(f"{path}: not a file")
-        if size > most:
-            raise ZooError(f"{path}: larger than {most >> 20} MiB, which nothing of FastDepth is")
-        return path.read_bytes()
+        with opened(path, most) as file:
+            content = file.read(most + 1) or b""  # None where the kernel passes off a stream as a file, as in /proc
     except OSError as error:
         raise ZooError(f"{path}: {error.strerror or error}") from error
+    if len(content) > most:  # it grew, or did not say how large it is
+        raise ZooError(f"{path}: {_limit(most)}")
+    return content
+
+
+def _limit(most: int) -> str:
+    return f"more than {most >> 20} MiB, which is the limit"
 
 
 def put(path: Path, content: bytes) -> None:

@@ -10,7 +10,10 @@ whole      squeeze the whole picture to the input, bilinear. For photos: every p
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from .errors import ZooError
+from .files import opened
 
 Pixels = NDArray[np.uint8]  # (H, W, 3) RGB
 Depth = NDArray[np.float32]  # (H, W) metres
@@ -25,6 +29,13 @@ Depth = NDArray[np.float32]  # (H, W) metres
 COVER = (333, 250)  # width, height of the published recipe's scaled frame
 CROP = (304, 228)
 MOST_PIXELS = 100_000_000
+# Of the formats that Pillow knows, those of photographs and films' frames. Never all: PostScript, under any name, would
+# start Ghostscript, and what few people use is where decoders have their faults.
+FORMATS = (
+    *("JPEG", "MPO", "PNG", "WEBP", "TIFF", "GIF", "BMP", "DIB", "PPM", "AVIF", "JPEG2000", "HEIF", "QOI"),
+    "TGA",  # last, as it has no mark of its own
+)
+MOST_BYTES = 2**30  # of a picture's file, which some of Pillow's decoders read whole
 NARROWEST = 2.0  # pictures longer than this ratio are seen in overlapping windows
 
 
@@ -43,14 +54,21 @@ def from_array(picture: NDArray[np.generic]) -> Pixels:
 def read(path: Path, most: int = MOST_PIXELS) -> Pixels:
     """Any picture as upright RGB: EXIF rotation applied, transparency on white, grey and 16-bit brought to 8-bit RGB.
     Raises ZooError for what is no picture, is damaged, or has more than `most` pixels."""
+    with pillow(path, most) as file:
+        return from_pillow(file)
+
+
+@contextmanager
+def pillow(path: Path, most: int = MOST_PIXELS) -> Iterator[Image.Image]:
+    """A picture's file as Pillow opens it. Whatever Pillow trips over, here or in the body, is a ZooError that names it."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what Pillow warns of is either read well or refused below
-            with Image.open(path) as file:
+            with opened(path, MOST_BYTES) as content, Image.open(content, formats=formats()) as file:
                 if file.width * file.height > most:
                     limit = f"the limit is {most // 10**6} million"
                     raise ZooError(f"{path}: {file.width}x{file.height} pixels; {limit}")
-                return from_pillow(file)
+                yield file
     except ZooError:
         raise
     except FileNotFoundError as error:
@@ -61,6 +79,18 @@ def read(path: Path, most: int = MOST_PIXELS) -> Pixels:
         raise ZooError(f"{path}: not a picture this can read (JPEG, PNG, WebP, TIFF, BMP, …)") from error
     except Exception as error:  # on damaged files Pillow's decoders raise whatever their parsing trips over
         raise ZooError(f"{path}: damaged picture ({error})") from error
+
+
+@cache
+def formats() -> tuple[str, ...]:
+    """Those of FORMATS that this Pillow can read; HEIF through pi-heif where that is installed."""
+    Image.init()
+    if "HEIF" not in Image.OPEN:  # else the program that we are part of has chosen its reader
+        with suppress(ImportError):
+            from pi_heif import register_heif_opener
+
+            register_heif_opener()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 def _rgb(image: Image.Image) -> Pixels:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import importlib.metadata
 import json
@@ -12,7 +13,10 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +28,7 @@ from ..ir.rewrite import rewrite
 from ..ir.workload import Workload
 from ..records import tuned
 from ..runtime.fastdepth import FORMAT, LIBRARY, MANIFEST, PARAMETERS
-from ..targets.cpu.emit import network_c, steps
+from ..targets.cpu.emit import Facts, described, network_c
 from ..targets.cpu.space import VERSION
 from ..targets.cuda import emit as source_cuda
 from ..targets.cuda import ptx
@@ -33,6 +37,8 @@ from .lower import Program, lower, symbol
 RUNTIME = Path(__file__).parent.parent / "runtime"
 TARGETS = Path(__file__).parent.parent / "targets"
 PROGRAM = "fastdepth"
+HEADER, TWIN, CUDA = "fastdepth.h", "fastdepth.py", "fastdepth_cuda.h"
+FILES = (MANIFEST, LIBRARY, PARAMETERS, PROGRAM, HEADER, TWIN, CUDA)  # CUDA for a GPU only
 EXPORTS = "{ global: fastdepth_*; local: *; };\n"
 Tick = Callable[[str, int, int], None]  # (what is being done, parts done, parts in all)
 
@@ -46,9 +52,11 @@ def build(
 ) -> dict[str, int]:
     """Compile a traced plan for `device` into `folder`, which appears whole or not at all; where the layers' knobs are from.
 
-    `model` goes into the manifest: name, weights_sha256, status. An existing artifact there is replaced.
+    `model` goes into the manifest: name, weights_sha256, status. An existing artifact there is replaced; what else lies in
+    its folder stays.
     """
-    if folder.exists() and not (folder / MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+    folder = folder.resolve()
+    if folder.exists() and not written(folder / MANIFEST) and (not folder.is_dir() or any(folder.iterdir())):
         raise KernelError(f"{folder}: exists and is not an artifact; choose another place")
     require("tvm", "ziglang")
     original, plan = plan, rewrite(plan, device.lanes)
@@ -59,20 +67,45 @@ def build(
         work.mkdir()
         made.mkdir()
         total = len(plan.workloads) + 1
-        sources, kernels = (_gpu_sources if device.gpu else _cpu_sources)(program, model["name"], work, tick)
+        facts = described(program, model, original.macs)
+        sources, kernels = (_gpu_sources if device.gpu else _cpu_sources)(program, facts, work, tick)
         tick("linking", total - 1, total)
         _link(program, sources, work, made)
         (made / PARAMETERS).write_bytes(program.parameters)
-        for name in ("fastdepth.h", "fastdepth.py", *(["fastdepth_cuda.h"] if device.gpu else [])):
+        for name in (HEADER, TWIN, *([CUDA] if device.gpu else [])):
             shutil.copyfile(RUNTIME / name, made / name)
-        (made / MANIFEST).write_text(
-            json.dumps(_manifest(program, model, original.macs, kernels, made), indent=1) + "\n"
-        )
+        (made / MANIFEST).write_text(json.dumps(_manifest(program, facts, kernels, made), indent=1) + "\n")
         if folder.exists():
-            shutil.rmtree(folder)
-        made.rename(folder)
+            others = partial(_except_ours, str(folder))
+            shutil.copytree(folder, made, symlinks=True, ignore=others, dirs_exist_ok=True)
+        for turn in count():  # another writer may put its own there in between
+            with suppress(FileNotFoundError):
+                folder.rename(work / f"before-{turn}")
+            try:
+                made.rename(folder)
+                break
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
         tick("done", total, total)
     return dict(Counter(program.sources[step.workload] for step in plan.steps))
+
+
+def written(path: Path) -> bool:
+    """Whether a file is one of an artifact, and as it was made: what the manifest beside it says."""
+    try:
+        manifest = json.loads((path.parent / MANIFEST).read_text())
+        if manifest["format"] != FORMAT:
+            return False
+        return path.name == MANIFEST or (
+            manifest["files"][path.name]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _except_ours(folder: str, at: str, names: list[str]) -> list[str]:
+    return [name for name in names if at == folder and name in FILES]
 
 
 def compile_kernel(workload: Workload, device: Device, knobs: dict[str, int], path: Path) -> None:
@@ -88,21 +121,21 @@ def compile_kernel(workload: Workload, device: Device, knobs: dict[str, int], pa
     tvm.compile(module, target=tvm.target.Target(dict(device.target))).mod.write_to_file(str(path))
 
 
-Facts = dict[Workload, dict[str, Any]]  # what the manifest says of a kernel
+Kernels = dict[Workload, dict[str, Any]]  # what the manifest says of each
 
 
-def _cpu_sources(program: Program, model: str, work: Path, tick: Tick) -> tuple[list[Path], Facts]:
+def _cpu_sources(program: Program, facts: Facts, work: Path, tick: Tick) -> tuple[list[Path], Kernels]:
     """What the library is made of: object files, the tables, the runtime for processors."""
     workloads = program.plan.workloads
     for i, workload in enumerate(workloads):
         tick(str(workload), i, len(workloads) + 1)
         compile_kernel(workload, program.device, program.knobs[workload], work / f"{symbol(workload)}.o")
     generated = work / "network.c"
-    generated.write_text(network_c(program, model))
+    generated.write_text(network_c(program, facts))
     return [generated, *work.glob("*.o"), *(TARGETS / "cpu" / "runtime").glob("*.c")], {}
 
 
-def _gpu_sources(program: Program, model: str, work: Path, tick: Tick) -> tuple[list[Path], Facts]:
+def _gpu_sources(program: Program, facts: Facts, work: Path, tick: Tick) -> tuple[list[Path], Kernels]:
     """The same for graphics processors: the kernels are PTX, a text in the tables. How each is launched and, where there
     is an assembler, what it uses."""
     gpu, workloads = program.device.gpu, program.plan.workloads
@@ -124,27 +157,26 @@ def _gpu_sources(program: Program, model: str, work: Path, tick: Tick) -> tuple[
                 f"{kernel.symbol}: {threads} threads of {usage.registers} registers; a block has {gpu.registers}"
             )
     generated = work / "network.c"
-    generated.write_text(source_cuda.network_c(program, model, kernels, text))
-    facts = {
+    generated.write_text(source_cuda.network_c(program, facts, kernels, text))
+    launches = {
         w: {"blocks": kernel.blocks, "threads": kernel.threads}
         | (asdict(used[kernel.symbol]) if kernel.symbol in used else {})
         for w, kernel in kernels.items()
     }
-    return [generated, *(TARGETS / "cuda" / "runtime").glob("*.c")], facts
+    return [generated, *(TARGETS / "cuda" / "runtime").glob("*.c")], launches
 
 
 def _link(program: Program, sources: list[Path], work: Path, made: Path) -> None:
-    """The library, and the little program beside it that finds it by its own place."""
+    """The library, and the little program beside it: of the same parts, so that it needs no library that could be cut."""
     exports = work / "exports.map"
     exports.write_text(EXPORTS)
     paths = [str(path) for path in (*sources, *RUNTIME.glob("*.c"))]
     libraries = ["-ldl"] if program.device.gpu else []
-    link(
-        program.device,
-        ["-fPIC", "-shared", f"-Wl,--version-script={exports}", *paths, *libraries, "-o", str(made / LIBRARY)],
-    )
+    # Once loaded it stays (nodelete): its threads and what it does at a fork outlive a dlclose.
+    shared = ["-fPIC", "-shared", f"-Wl,--version-script={exports}", "-Wl,-z,nodelete"]
+    link(program.device, [*shared, *paths, *libraries, "-o", str(made / LIBRARY)])
     main = str(RUNTIME / "program" / "main.c")
-    link(program.device, [main, f"-L{made}", "-lfastdepth", "-lm", "-Wl,-rpath,$ORIGIN", "-o", str(made / PROGRAM)])
+    link(program.device, [main, *paths, *libraries, "-lm", "-o", str(made / PROGRAM)])
 
 
 def link(device: Device, words: list[str]) -> None:
@@ -157,29 +189,21 @@ def link(device: Device, words: list[str]) -> None:
         raise KernelError(f"linking for {device.name} failed: {done.stderr.strip()[-800:]}")
 
 
-def _manifest(program: Program, model: dict[str, Any], macs: int, kernels: Facts, made: Path) -> dict[str, Any]:
-    device, shapes = program.device, program.plan.shapes()
+def _manifest(program: Program, facts: Facts, kernels: Kernels, made: Path) -> dict[str, Any]:
+    device = program.device
     versions = {name: importlib.metadata.version(name) for name in ("fastdepth-zoo", "apache-tvm", "ziglang")}
     return {
         "format": FORMAT,
-        "model": model,
-        "device": device.name,
-        "machine": device.machine,
+        **facts,
         "requires": list(device.requires),
-        "linked_for": device.linker,
-        "lanes": device.lanes,
-        "dtype": "f32",
-        "input": list(shapes[program.plan.input]),
-        "output": list(shapes[program.plan.output][1:]),
         "unit": "metres",
-        "macs": macs,
         "schedule_version": VERSION,
         "gpu": asdict(device.gpu) if device.gpu else None,
         "steps": [
             step
             | {"knobs": program.knobs[call.step.workload], "source": program.sources[call.step.workload]}
             | kernels.get(call.step.workload, {})
-            for step, call in zip(steps(program.plan), program.calls, strict=True)
+            for step, call in zip(facts["steps"], program.calls, strict=True)
         ],
         "files": {
             path.name: {"size": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}

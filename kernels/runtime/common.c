@@ -1,8 +1,12 @@
 #include "common.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "fastdepth.h"
 
@@ -33,12 +37,15 @@ static uint64_t hash_of(const char *data, size_t bytes) { /* FNV-1a over 64-bit 
 }
 
 int read_parameters(const char *path, char *into, size_t bytes, uint64_t hash) {
-    FILE *file = fopen(path, "rb");
-    if (!file) return fail("%s: cannot be opened", path), -1;
-    size_t got = fread(into, 1, bytes, file);
-    int whole = got == bytes && fgetc(file) == EOF;
-    fclose(file);
-    if (!whole) return fail("%s: not %zu bytes; it belongs to another build", path, bytes), -1;
+    struct stat is;
+    int file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe without a writer is no reason to wait */
+    if (file < 0) return fail("%s: cannot be opened", path), -1;
+    bool regular = !fstat(file, &is) && S_ISREG(is.st_mode), whole = regular && is.st_size == (off_t)bytes;
+    size_t got = 0;
+    for (ssize_t n = 1; whole && got < bytes && n > 0; got += n > 0 ? (size_t)n : 0) n = read(file, into + got, bytes - got);
+    close(file);
+    if (!regular) return fail("%s: not a regular file", path), -1;
+    if (!whole || got < bytes) return fail("%s: not %zu bytes; it belongs to another build", path, bytes), -1;
     if (hash_of(into, bytes) != hash) return fail("%s: damaged, or of another build", path), -1;
     return 0;
 }

@@ -9,11 +9,14 @@ import hashlib
 import json
 import os
 import platform
+import stat
+import struct
 
 import numpy as np
 
 FORMAT = "fastdepth-artifact/1"
 MANIFEST, LIBRARY, PARAMETERS = "manifest.json", "libfastdepth.so", "parameters.bin"
+LARGEST = 1 << 24  # bytes of a manifest
 OBSERVER = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(ctypes.c_float))
 
 
@@ -25,33 +28,33 @@ def read_manifest(folder):
     """The manifest of an artifact whose files are all present and intact."""
     path = os.path.join(str(folder), MANIFEST)
     try:
-        with open(path, encoding="utf-8") as file:
-            manifest = json.load(file)
+        content = _content(path, LARGEST)
+        if len(content) > LARGEST:
+            raise ValueError(f"more than {LARGEST} bytes")
+        manifest = json.loads(content.decode("utf-8"))
         if manifest["format"] != FORMAT:
-            raise ArtifactError(f"{path}: format {manifest['format']!r}; this runtime reads {FORMAT!r}")
+            raise ArtifactError(f"{path}: format {_short(manifest['format'])}; this runtime reads {FORMAT!r}")
         files = {name: (entry["size"], entry["sha256"]) for name, entry in manifest["files"].items()}
-        _, height, width = (int(side) for side in manifest["input"])
-        complete = {LIBRARY, PARAMETERS} <= set(files) and height > 0 and width > 0
-        machine, linked_for = str(manifest["machine"]), str(manifest["linked_for"])
+        texts = [manifest[name] for name in ("device", "machine", "linked_for")]
+        complete = {LIBRARY, PARAMETERS} <= set(files) and all(isinstance(t, str) and t.isprintable() for t in texts)
+        device, machine, linked_for = texts
+        needed = _numbers(linked_for.partition("gnu.")[2]) if complete else []
     except FileNotFoundError:
         raise ArtifactError(f"{path}: no such file; an artifact is a folder that zoo compile made") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ArtifactError(f"{path}: damaged manifest ({type(error).__name__}: {error})") from None
     if not complete:
-        raise ArtifactError(f"{path}: damaged manifest (files or input are missing)")
+        raise ArtifactError(f"{path}: damaged manifest (files, device, machine or linked_for)")
     if machine != platform.machine():
-        raise ArtifactError(
-            f"{folder}: compiled for {manifest['device']} ({machine}), this machine is {platform.machine()}"
-        )
-    needed, found = _numbers(linked_for.partition("gnu.")[2]), _glibc()
+        raise ArtifactError(f"{folder}: compiled for {device} ({machine}), this machine is {platform.machine()}")
+    found = _glibc()
     if found is None or _numbers(found) < needed:
         mine = f"glibc {found}" if found else "another C library"
         raise ArtifactError(
-            f"{folder}: compiled for {manifest['device']} with glibc {'.'.join(map(str, needed))} or newer, "
-            f"this system has {mine}"
+            f"{folder}: compiled for {device} with glibc {'.'.join(map(str, needed))} or newer, this system has {mine}"
         )
     for name, (size, sha256) in files.items():
-        _verify(os.path.join(str(folder), os.path.basename(name)), size, sha256)
+        _verify(folder, name, size, sha256)
     return manifest
 
 
@@ -67,28 +70,75 @@ def _numbers(version):
     return [int(part) for part in version.split(".")[:2] if part.isdigit()]
 
 
-def _verify(path, size, sha256):
+def _short(value):
+    """On one line, whatever it is."""
+    return repr(value)[:80]
+
+
+def _content(path, most):
+    """A file's bytes, cut to one more than `most`. Raises OSError; ArtifactError where reading might never end."""
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ArtifactError(f"{path}: not a regular file")
+        return file.read(most + 1)
+
+
+def _verify(folder, name, size, sha256):
+    path = os.path.join(str(folder), name)
+    if os.path.basename(name) != name or not name.isprintable() or type(size) is not int or size < 0:
+        raise ArtifactError(f"{os.path.join(str(folder), MANIFEST)}: damaged manifest (file {_short(name)})")
     try:
-        with open(path, "rb") as file:
-            content = file.read()
+        content = _content(path, size)
     except OSError as error:
         raise ArtifactError(f"{path}: {error.strerror}") from None
     if len(content) != size or hashlib.sha256(content).hexdigest() != sha256:
         raise ArtifactError(f"{path}: differs from what the manifest promises; compile again")
+    if name == LIBRARY and not _is_whole(content):
+        raise ArtifactError(f"{path}: not a whole library; compile again")
+
+
+def _is_whole(content):
+    """Whether a 64-bit ELF file reaches to its last table: one that was cut is a bus error to whoever loads it."""
+    if len(content) < 64 or content[:4] != b"\x7fELF":
+        return False
+    (offset,), (size, count) = struct.unpack_from("<Q", content, 40), struct.unpack_from("<2H", content, 58)
+    return offset + size * count <= len(content)
+
+
+def _repeats(said, fact):
+    """Whether a manifest says what a library does, to the type; it may say more of a thing."""
+    if isinstance(fact, dict):
+        return isinstance(said, dict) and all(_repeats(said.get(name), fact[name]) for name in fact)
+    if isinstance(fact, list):
+        return isinstance(said, list) and len(said) == len(fact) and all(map(_repeats, said, fact))
+    return type(said) is type(fact) and said == fact
 
 
 class FastDepth:
-    """An artifact, opened. Not for several threads at once; open one for each."""
+    """An artifact, opened. Threads that share it take turns; the child of a fork opens its own."""
+
+    _handle = None
 
     def __init__(self, folder, threads=1):
-        """Open the artifact in `folder` with so many threads, the caller counted."""
-        self._handle = None
+        """Open the artifact in `folder` with 1 to 1024 threads, the caller counted."""
+        if ctypes.c_int(threads).value != threads:
+            raise ArtifactError(f"{threads} threads; at least 1, at most 1024")
         self.manifest = read_manifest(folder)
-        _, self.height, self.width = self.manifest["input"]
         try:
             self._library = ctypes.CDLL(os.path.abspath(os.path.join(str(folder), LIBRARY)))
         except OSError as error:
             raise ArtifactError(f"{folder}: the library cannot be loaded here ({error})") from None
+        if not hasattr(self._library, "fastdepth_height"):
+            raise ArtifactError(
+                f"{folder}: its library is older than {__file__}; compile again, or use the one in {folder}"
+            )
+        self.height, self.width = self._library.fastdepth_height(), self._library.fastdepth_width()
+        self._library.fastdepth_describe.restype = ctypes.c_char_p
+        for name, fact in json.loads(self._library.fastdepth_describe().decode()).items():
+            if not _repeats(self.manifest.get(name), fact):
+                raise ArtifactError(
+                    f"{os.path.join(str(folder), MANIFEST)}: {name} is not what the library says; compile again"
+                )
         self._library.fastdepth_create.restype = ctypes.c_void_p
         self._library.fastdepth_error.restype = ctypes.c_char_p
         parameters = os.path.join(str(folder), PARAMETERS)
@@ -109,7 +159,7 @@ class FastDepth:
 
     def observe(self, image):
         """The depth, and every step's result by name as (channels, height, width)."""
-        lanes, seen = self._describe()["lanes"], {}
+        lanes, seen = self.manifest["lanes"], {}
 
         def look(_, index, pointer):
             step = self.manifest["steps"][index]
@@ -134,18 +184,14 @@ class FastDepth:
             raise ArtifactError(self._error())
         return depth
 
-    def _describe(self):
-        self._library.fastdepth_describe.restype = ctypes.c_char_p
-        return json.loads(self._library.fastdepth_describe().decode())
-
     def _error(self):
         return self._library.fastdepth_error().decode(errors="replace")
 
     def close(self):
         """Free its memory and threads."""
-        if self._handle:
-            self._library.fastdepth_destroy(ctypes.c_void_p(self._handle))
-            self._handle = None
+        handle, self._handle = self._handle, None
+        if handle:
+            self._library.fastdepth_destroy(ctypes.c_void_p(handle))
 
     __del__ = close
 

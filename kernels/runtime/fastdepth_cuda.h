@@ -1,7 +1,7 @@
 /* FastDepth, compiled for a graphics processor: fastdepth.h, and calls whose memory is the GPU's own.
  *
- * Needs the C library and NVIDIA's driver (libcuda.so.1), found when the network is opened. The number of threads given to
- * fastdepth_create has no effect. */
+ * Needs the C library and NVIDIA's driver (libcuda.so.1), found when the first network is opened. The number of threads given
+ * to fastdepth_create has no effect. The child of a fork that follows has no GPU: CUDA's rule, and an error there. */
 #ifndef FASTDEPTH_CUDA_H
 #define FASTDEPTH_CUDA_H
 

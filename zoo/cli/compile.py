@@ -9,7 +9,7 @@ import typer
 
 from .. import console
 from ..errors import ZooError
-from .options import InputSides, Json, Layers, Model, TvmTarget, examples, sides
+from .options import InputSides, Json, Layers, Model, Overwrite, TvmTarget, examples, sides
 from .tune import chosen
 
 WHERE = {
@@ -28,13 +28,15 @@ def compile_(
     ] = None,
     input_: InputSides = None,
     layers: Layers = False,
+    overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Compile a network into a folder that runs anywhere on that device: a C library, its parameters, a Python twin."""
     import json as encoder
 
+    from .. import outputs
     from ..inference.predictor import one_thread
-    from ..kernels.artifact.build import build
+    from ..kernels.artifact.build import FILES, build, written
     from ..kernels.artifact.verify import emulate, simulated, verify
     from ..kernels.ir.trace import trace
     from ..kernels.runtime.fastdepth import MANIFEST
@@ -47,6 +49,8 @@ def compile_(
     made_for = chosen(device, target)
     variant, folder = identify(model)
     height, width = sides(input_) if input_ else variant.input
+    out = out or Path("build") / f"{variant.name}-{device if device == 'host' else made_for.name}"
+    outputs.claim([(out / name, written) for name in FILES], overwrite=overwrite)
     network = load(model)
     record = variant.weights
     facts = {
@@ -54,7 +58,6 @@ def compile_(
         "weights_sha256": record.sha256 if record else digest(resolve(variant, weights=folder)),
         "status": record.status if record else "released",
     }
-    out = out or Path("build") / f"{variant.name}-{device if device == 'host' else made_for.name}"
     plan = trace(network, height, width)
     with console.progress("compiling") as tick:
         sources = build(plan, made_for, out, facts, tick)

@@ -10,7 +10,9 @@ import typer
 
 from .. import console
 from ..errors import ZooError
-from .options import Dataset, Json, Model, Scale, Threads, examples
+from .options import Dataset, Json, Model, Overwrite, Scale, Threads, examples
+
+COMMAND = "eval"
 
 
 def evaluate(
@@ -23,11 +25,13 @@ def evaluate(
     last: Annotated[int | None, typer.Option(min=1, help="Only the last so many frames by name.")] = None,
     worst: Annotated[Path | None, typer.Option(help="Picture to write: the frames it does worst on.")] = None,
     threads: Threads = 2,
+    overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Measure a network against measured depth."""
     import torch
 
+    from .. import outputs
     from ..data.frames import frames as read
     from ..evaluation.evaluate import RECIPES, evaluate, judged
     from ..visual import gallery
@@ -35,6 +39,8 @@ def evaluate(
 
     if recipe not in RECIPES:
         raise ZooError(f"no recipe {recipe!r}; there are {' and '.join(RECIPES)}")
+    if worst:
+        outputs.claim([(worst, outputs.marked(COMMAND))], overwrite=overwrite)
     torch.set_num_threads(threads)
     network = load(model)
     found = read(dataset, scale)
@@ -43,7 +49,7 @@ def evaluate(
         report(skipped)
         scores, rows = evaluate(network, exam, tick)
     if worst:
-        gallery.worst(network, exam, rows, worst)
+        gallery.worst(network, exam, rows, worst, outputs.mark(COMMAND))
     extra = {"model": model, "frames": [{"name": f.name} | row for f, row in zip(exam, rows, strict=True)]}
     show(f"{model} on {dataset}", recipe, len(exam), scores, json, extra)
     if worst and not json:

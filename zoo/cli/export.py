@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from .. import console
-from .options import InputSides, Json, Model, examples, sides
+from .options import InputSides, Json, Model, Overwrite, examples, sides
 
 
 def export(
@@ -16,12 +16,16 @@ def export(
     form: Annotated[str, typer.Option("--format", help="onnx, tflite, pt2 (torch.export) or torchscript.")] = "onnx",
     model: Model = "fastdepth_pruned",
     input_: InputSides = None,
+    overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Write a network for other tools, run what was written, and compare it with eager."""
+    from .. import outputs
+    from ..exporters import COMMAND
     from ..exporters import export as run
     from ..weights.load import load
 
+    outputs.claim([(out, outputs.marked(COMMAND))], overwrite=overwrite)
     network = load(model)
     height, width = sides(input_) if input_ else network.variant.input
     error = run(network, form, out, height, width)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from .. import console
-from .options import Json, examples
+from .options import Json, Overwrite, examples
 
 
 def import_(
@@ -17,12 +17,16 @@ def import_(
     variant: Annotated[
         str | None, typer.Option(help="The variant it must be; default: the one with its widths.")
     ] = None,
+    overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Turn a foreign checkpoint into a folder of ours, which every command takes as -m. Nothing in it is run."""
     from .. import importers as convert
+    from .. import outputs
     from ..weights import checkpoint
 
+    targets = [(out / name, checkpoint.noted("imported_from")) for name in checkpoint.FILES]
+    outputs.claim(targets, [file], overwrite=overwrite)
     network = convert.import_file(file, variant)
     name = network.variant.name
     checkpoint.save(network, out, {"imported_from": file.name, "sha256": checkpoint.digest(file)})

@@ -57,12 +57,12 @@ def merge(
     json: Json = False,
 ) -> None:
     """Add the records of several logs to one."""
-    from ..kernels.records import append, read
+    from ..kernels.records import append, begun, read
 
-    present = {record.line() for record in read(out)[0]}
+    present = {record.line() for record in begun(out)[0]}
     added = 0
     for path in logs:
-        if not path.is_file():
+        if not path.exists():
             raise KernelError(f"{path}: no such file")
         records, remarks = read(path)
         for remark in remarks:
@@ -86,19 +86,16 @@ def import_(
 ) -> None:
     """Add what AutoTVM measured, until 2024 the tuner of TVM: how fast a device is, and which tilings won there."""
     from ..kernels.device import device as find
-    from ..kernels.records import FOREIGN, append, path_of, read
+    from ..kernels.files import get
+    from ..kernels.records import FOREIGN, append, begun, path_of
     from ..kernels.tuning.autotvm import parse, translated
 
     target = find(device)
     path = out or path_of(target)
-    present = {record.line() for record in read(path)[0]}
+    present = {record.line() for record in begun(path)[0]}
     fresh: dict[str, Record] = {}
     for log in logs:
-        try:
-            lines = log.read_text(errors="replace").splitlines()
-        except OSError as error:
-            raise KernelError(f"{log}: {error.strerror or error}") from error
-        for number, line in enumerate(lines, start=1):
+        for number, line in enumerate(get(log).decode(errors="replace").splitlines(), start=1):
             try:
                 record = parse(line, target.name, host)
             except KernelError as error:
@@ -124,7 +121,7 @@ def _read(log: str) -> tuple[Path, list[Record], list[str]]:
         path = path_of(device(log))
     else:
         path = Path(log)
-        if not path.is_file():
+        if not path.exists():
             raise KernelError(
                 f"{log}: neither a device nor a log file; devices: {', '.join(r.name for r in records())}"
             )

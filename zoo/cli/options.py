@@ -21,6 +21,9 @@ Dataset = Annotated[
     Path, typer.Option("--dataset", help="Folder with rgb/ and depth/ (16-bit PNG), folder of .h5 files, or .mat file.")
 ]
 Scale = Annotated[float, typer.Option(min=1e-6, help="Units of depth/ to the metre.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Write over files that this command did not write before.")
+]
 Photos = Annotated[Path | None, typer.Option(help="Folder of photos without depth, at any depth of folders.")]
 Teacher = Annotated[Path | None, typer.Option(help="Checkpoint folder of the network that labels the photos.")]
 Cache = Annotated[Path | None, typer.Option(help="Folder for the data made ready; default OUT/data.")]

@@ -12,7 +12,7 @@ import typer
 
 from .. import console
 from ..errors import ZooError
-from .options import Json, Model, examples
+from .options import Json, Model, Overwrite, examples
 
 if TYPE_CHECKING:
     from ..inference.batch import Row
@@ -41,20 +41,21 @@ def predict(
     workers: Annotated[int | None, typer.Option(min=1, help="With Ray; default: all of the cluster.")] = None,
     shard: Annotated[str | None, typer.Option(help="I/N: only every N-th picture, from the I-th on (from 0).")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many pictures.")] = None,
+    overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Estimate depth: a colour picture with a legend in metres beside the input, and the bare numbers on request."""
     if engine is not None:
         if raw or max_frames:
             raise ZooError("--engine writes bare depth of pictures; --raw and --max-frames do not go with it")
-        _many(sources, model, artifact, out or Path("depth"), threads, engine, workers, shard, limit, json)
+        _many(sources, model, artifact, out or Path("depth"), threads, engine, workers, shard, limit, overwrite, json)
         return
     if workers:
         raise ZooError("--workers goes with --engine ray")
     from ..inference import backends as runtimes
     from ..inference.job import Job
 
-    request = Job(sources, out, raw, max_frames, shard, limit)
+    request = Job(sources, out, raw, max_frames, shard, limit, overwrite=overwrite)
     runtime = runtimes.find(model, artifact, threads)
     with console.progress("depth") as tick:
         rows = request.run(runtime.predict, tick)
@@ -101,6 +102,7 @@ def _many(
     workers: int | None,
     shard: str | None,
     limit: int | None,
+    overwrite: bool,
     json: bool,
 ) -> None:
     from ..inference import backends as runtimes
@@ -111,6 +113,7 @@ def _many(
     if workers and engine != "ray":
         raise ZooError("--workers goes with --engine ray; without Ray, run several with --shard I/N each")
     bulk = Bulk.plan(sources, out, shard, limit)
+    bulk.claim(overwrite=overwrite)
     folder = Path(model)
     place = str(folder.resolve()) if folder.is_dir() else model
     make = partial(Worker, place, artifact.resolve() if artifact else None, threads, Path.cwd(), out)

@@ -11,8 +11,8 @@ import typer
 from .. import console
 from ..errors import ZooError
 from .evaluate import show
-from .options import Cache, Dataset, Json, Photos, Scale, Teacher, examples
-from .train import Sources
+from .options import Cache, Dataset, Json, Overwrite, Photos, Scale, Teacher, examples
+from .train import Sources, claim
 
 if TYPE_CHECKING:
     from ..kernels.device import Device
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..prune.netadapt import Iteration
     from ..variant import Variant
 
+COMMAND = "prune"
 RECIPES = Path(__file__).parent.parent / "recipes"
 
 
@@ -53,6 +54,7 @@ def prune(
     ] = None,
     cache: Cache = None,
     threads: Annotated[int, typer.Option(min=1, max=1024, help="Proposals trained at a time.")] = 2,
+    overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Make a network cheaper: by NetAdapt's search for widths, by one factor, or to the widths of another variant."""
@@ -72,13 +74,14 @@ def prune(
         else:
             smaller = narrow(variant, price, budget * price(variant), multiple)
             smaller = replace(smaller, name=name or f"{variant.name}_uniform", **_origin(variant, cost, "one factor"))
-        _cut(model, smaller, out, json)
+        _cut(model, smaller, out, json, overwrite=overwrite)
         return
     if dataset is None:
         raise ZooError("a search needs --dataset to train and judge by")
 
     import torch
 
+    from .. import outputs
     from ..files import put
     from ..prune.netadapt import Search, netadapt, targets
     from ..training.recipe import Recipe
@@ -88,11 +91,14 @@ def prune(
         budget * price(variant), unit, Recipe.read(short or RECIPES / "netadapt_short.toml"), first, multiple=multiple
     )
     long = Recipe.read(config or RECIPES / "netadapt_long.toml")
+    told_in = out / "search.json"
+    claim(out, cache or out / "data", [model, teacher], [(told_in, outputs.marked(COMMAND))], overwrite=overwrite)
     targets(search, price(variant))  # before anything is read: can it be reached?
     network = load(model)
     network.variant = replace(variant, name=name or f"{variant.name}_netadapt", **_origin(variant, cost, "NetAdapt"))
     table = console.table("iteration ", "blocks", "width ", f"{unit} ", "delta1 ")
     report: dict[str, Any] = {
+        "software": outputs.mark(COMMAND),
         "from": model,
         "cost": cost,
         "unit": unit,
@@ -109,7 +115,7 @@ def prune(
         console.say(
             f"[dim]iteration {iteration.number}: {' + '.join(iteration.group)} {widths}, {shown[0]} {unit}[/dim]"
         )
-        put(out / "search.json", console.dumps(report).encode())
+        put(told_in, console.dumps(report).encode())
 
     with console.progress(f"pruning {variant.name}") as tick:
         data = Sources(dataset, scale, hold_out + choose_by, photos, teacher, 0, cache or out / "data", tick)
@@ -133,12 +139,15 @@ def _origin(variant: Variant, cost: str, how: str) -> dict[str, Any]:
     return {"summary": came, "widths_from": f"zoo prune: {came}", "weights": None, "claims": ()}
 
 
-def _cut(model: str, smaller: Variant, out: Path, json: bool) -> None:
+def _cut(model: str, smaller: Variant, out: Path, json: bool, *, overwrite: bool) -> None:
+    from .. import outputs
     from ..prune.cost import macs
     from ..prune.surgery import cut, strongest
     from ..weights import checkpoint
     from ..weights.load import load
 
+    targets = [(out / name, checkpoint.noted("cut_from")) for name in checkpoint.FILES]
+    outputs.claim(targets, [Path(model) / name for name in checkpoint.FILES], overwrite=overwrite)
     network = load(model)
     made = cut(network, strongest(network, smaller), smaller)
     checkpoint.save(made, out, {"cut_from": model, "to": smaller.name})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,10 +11,11 @@ import typer
 from .. import console
 from ..errors import ZooError
 from .evaluate import report, show
-from .options import Cache, Dataset, Json, Photos, Scale, Teacher, Threads, examples
+from .options import Cache, Dataset, Json, Overwrite, Photos, Scale, Teacher, Threads, examples
 
 if TYPE_CHECKING:
     from ..data.store import Store
+    from ..outputs import Ours
 
 
 def train(
@@ -37,6 +38,7 @@ def train(
     cache: Cache = None,
     device: Annotated[str, typer.Option(help="Where to run: cpu or cuda.")] = "cpu",
     threads: Threads = 2,
+    overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Train a variant on frames with depth, on photos that another network labels, on rendered rooms.
@@ -62,6 +64,7 @@ def train(
     if config is None and not default.exists():
         raise ZooError(f"no recipe for {which.name}: --config names one, such as {recipes / 'scratch.toml'}")
     recipe = Recipe.read(config or default)
+    claim(out, cache or out / "data", [init, teacher], overwrite=overwrite)
     (rank, _), where = world(), join(torch.device(device))
     with console.progress(f"training {which.name}") as tick:
         if rank:
@@ -75,6 +78,26 @@ def train(
     if rank:
         return
     show(f"{out}: {which.name}", "published", len(data.held_out), scores, json, {"folder": str(out)})
+
+
+def claim(
+    out: Path,
+    cache: Path,
+    models: Sequence[str | Path | None],
+    more: Sequence[tuple[Path, Ours]] = (),
+    *,
+    overwrite: bool,
+) -> None:
+    """Raise ZooError where a run into `out`, with its data in `cache`, would write over something else than a run's."""
+    from .. import outputs
+    from ..data import store
+    from ..training.train import LOG, STATE
+    from ..weights import checkpoint
+
+    run = [(out / name, checkpoint.noted("run")) for name in (*checkpoint.FILES, STATE, LOG)]
+    data = [(cache / kind / name, store.written) for kind in ("frames", "photos", "rooms") for name in store.FILES]
+    sources = [Path(model) / name for model in models if model for name in checkpoint.FILES]
+    outputs.claim([*run, *data, *more], sources, overwrite=overwrite)
 
 
 class Sources:

@@ -38,7 +38,7 @@ def tune(
     """Search for faster knobs, layer by layer, guided by a model of everything measured so far (XGBoost)."""
     from ..kernels.ir.rewrite import rewrite
     from ..kernels.ir.trace import trace
-    from ..kernels.records import append, best, path_of, read
+    from ..kernels.records import append, begun, best, path_of
     from ..kernels.targets.cpu.space import VERSION
     from ..kernels.tuning.boards import Boards, reach
     from ..kernels.tuning.search import tune as run
@@ -49,7 +49,7 @@ def tune(
     variant, folder = identify(model)
     plan = rewrite(trace(load(model, pretrained=folder is not None), *variant.input), made_for.lanes)
     path = log or path_of(made_for)
-    records, remarks = read(path)
+    records, remarks = begun(path)
     for remark in remarks:
         console.warn("skipped", remark)
     ours = [r for r in records if r.device == made_for.name and r.schedule == VERSION]

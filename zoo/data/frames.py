@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from ..errors import ZooError
-from ..image import Depth, Pixels, read
+from ..files import check
+from ..image import Depth, Pixels, pillow, read
 from .rooms import render
 
 PICTURES = (".jpg", ".jpeg", ".png")
@@ -60,13 +60,10 @@ def _pairs(folder: Path, scale: float) -> list[Frame]:
 
 def _pair(picture: Path, depth: Path, scale: float) -> tuple[Pixels, Depth]:
     pixels = read(picture)
-    try:
-        with Image.open(depth) as file:
-            values = np.asarray(file)
-    except FileNotFoundError as error:
-        raise ZooError(f"{depth}: no such file, so {picture.name} has no depth") from error
-    except Exception as error:  # on damaged files Pillow's decoders raise whatever their parsing trips over
-        raise ZooError(f"{depth}: damaged picture ({error})") from error
+    if not depth.exists():
+        raise ZooError(f"{depth}: no such file, so {picture.name} has no depth")
+    with pillow(depth) as file:
+        values = np.asarray(file)
     if values.ndim != 2 or values.dtype == np.uint8:
         raise ZooError(f"{depth}: expected one channel of 16 bits, got {values.dtype} {values.shape}")
     return _checked(str(depth), pixels, values.astype(np.float32) / np.float32(scale))
@@ -93,11 +90,24 @@ def _open(path: Path, *names: str) -> Iterator[tuple[Any, ...]]:
         import h5py
     except ImportError as error:
         raise ZooError(f"{path}: reading it needs h5py: pip install 'fastdepth-zoo[train]'") from error
+    check(path)
     try:
         with h5py.File(path) as file:
-            yield tuple(file[name] for name in names)
+            yield tuple(_inside(file, name) for name in names)
     except (OSError, KeyError, ValueError) as error:
         raise ZooError(f"{path}: not a file with {' and '.join(names)} ({error})") from error
+
+
+def _inside(file: Any, name: str) -> Any:
+    """A dataset that lies in the file itself: HDF5 would open whatever files a dataset names."""
+    import h5py
+
+    if file.id.links.get_info(name.encode()).type != h5py.h5l.TYPE_HARD:
+        raise ValueError(f"{name} is a link")
+    found = file[name]
+    if not isinstance(found, h5py.Dataset) or found.is_virtual or found.external:
+        raise ValueError(f"{name} is no dataset of its own")
+    return found
 
 
 def _checked(name: str, pixels: Pixels, depth: Depth) -> tuple[Pixels, Depth]:

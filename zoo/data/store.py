@@ -22,10 +22,11 @@ from torch import Tensor, nn
 
 from .. import image
 from ..errors import ZooError
-from ..files import put
+from ..files import check, get, put
 from .frames import Frame
 from .rooms import render
 
+FILES = ("store.json", "images.npy", "depths.npy")
 FRAME = (240, 320)  # height, width of stored frames
 PHOTO = (256, 256)
 VIEW = 224  # the side at which a teacher sees photos
@@ -113,6 +114,12 @@ def rendered(count: int, folder: Path, tick: Tick) -> Store:
     return _store(folder, _key("rendered", str(count)), count, FRAME, FRAME, image.CROP[1] / image.COVER[1], samples)
 
 
+def written(path: Path) -> bool:
+    """Whether a file of this name lies in the folder of a store, finished or not."""
+    record = json.loads((path.parent / FILES[0]).read_text())
+    return isinstance(record, dict) and "key" in record
+
+
 def _key(*parts: str) -> str:
     return hashlib.sha256("\n".join(("1", *parts)).encode()).hexdigest()
 
@@ -127,14 +134,14 @@ def _store(
     samples: Callable[[], Iterable[tuple[NDArray[np.uint8], NDArray[np.float16]] | str]],
 ) -> Store:
     """The store in `folder`, made from `samples` (or the reason why one is left out) unless it is there already."""
-    record, images, depths = folder / "store.json", folder / "images.npy", folder / "depths.npy"
+    record, images, depths = (folder / name for name in FILES)
     try:
-        known = json.loads(record.read_text())
-    except (OSError, ValueError):
+        known = json.loads(get(record))
+    except (ZooError, ValueError):
         known = {}
-    if known.get("key") != key:
+    if known.get("key") != key or "count" not in known:
         folder.mkdir(parents=True, exist_ok=True)
-        record.unlink(missing_ok=True)
+        put(record, json.dumps({"key": key}).encode())  # the arrays are a store's from now on, if not a finished one's
         pictures = open_memmap(images, "w+", np.uint8, (most, 3, *image_size))
         metres = open_memmap(depths, "w+", np.float16, (most, 1, *depth_size))
         count, skipped = 0, []
@@ -147,11 +154,13 @@ def _store(
         pictures.flush()
         metres.flush()
         known = {"key": key, "count": count, "skipped": skipped}
-        put(record, json.dumps(known).encode())  # last, so that a store without it was never finished
+        put(record, json.dumps(known).encode())  # last, so that a store without a count was never finished
     if not known["count"]:
         raise ZooError(
             f"{folder}: nothing to train on; {len(known['skipped'])} files were bad, the first: "
             + (known["skipped"] or ["none"])[0]
         )
+    for path in (images, depths):
+        check(path)
     arrays = [torch.from_numpy(np.load(path, mmap_mode="c"))[: known["count"]] for path in (images, depths)]
     return Store(arrays[0], arrays[1], crop, tuple(known["skipped"]))

@@ -18,8 +18,10 @@ from torch import Tensor
 from ..errors import ZooError
 from ..files import put
 from ..model.network import FastDepth
+from ..outputs import mark
 
 FORMATS = {"onnx": ".onnx", "tflite": ".tflite", "pt2": ".pt2", "torchscript": ".pt"}
+COMMAND = "export"
 TOLERANCE = 1e-4  # metres
 
 
@@ -49,7 +51,10 @@ def _onnx(network: FastDepth, image: Tensor, path: Path) -> Tensor:
     except ImportError as error:
         raise ZooError("exporting ONNX needs pip install 'fastdepth-zoo[export]'") from error
     options: dict[str, Any] = {"input_names": ["image"], "output_names": ["depth"], "dynamo": True, "verbose": False}
-    torch.onnx.export(network, (image,), str(path), external_data=False, **options)
+    program = torch.onnx.export(network, (image,), **options)
+    assert program is not None
+    program.model.metadata_props["software"] = mark(COMMAND)
+    program.save(str(path), external_data=False)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     return torch.from_numpy(session.run(["depth"], {"image": image.numpy()})[0])
 
@@ -61,7 +66,7 @@ def _tflite(network: FastDepth, image: Tensor, path: Path) -> Tensor:
         raise ZooError("exporting TFLite needs pip install 'fastdepth-zoo[export]'") from error
     from .tflite import content
 
-    path.write_bytes(content(network, *image.shape[2:]))
+    path.write_bytes(content(network, image.shape[2], image.shape[3], mark(COMMAND)))
     plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES  # the delegate announces itself on stderr
     interpreter = Interpreter(model_path=str(path), experimental_op_resolver_type=plain)
     interpreter.allocate_tensors()
@@ -72,13 +77,14 @@ def _tflite(network: FastDepth, image: Tensor, path: Path) -> Tensor:
 
 
 def _pt2(network: FastDepth, image: Tensor, path: Path) -> Tensor:
-    torch.export.save(torch.export.export(network, (image,)), path)
+    torch.export.save(torch.export.export(network, (image,)), path, extra_files={"software": mark(COMMAND)})
     depth: Tensor = torch.export.load(path).module()(image)
     return depth
 
 
 def _torchscript(network: FastDepth, image: Tensor, path: Path) -> Tensor:
-    torch.jit.trace(network, image).save(str(path))  # type: ignore[no-untyped-call]
+    extra = {"software": mark(COMMAND)}
+    torch.jit.trace(network, image).save(str(path), _extra_files=extra)  # type: ignore[no-untyped-call]
     depth: Tensor = torch.jit.load(str(path))(image)  # type: ignore[no-untyped-call]
     return depth
 

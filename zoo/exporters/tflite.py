@@ -23,13 +23,13 @@ ALIGNMENT = 16  # bytes, of the weights: they are used where they lie in the fil
 VERSION = 3  # of the format
 
 
-def content(network: FastDepth, height: int, width: int) -> bytes:
+def content(network: FastDepth, height: int, width: int, description: str = "fastdepth-zoo") -> bytes:
     """The file for one input size: `image` (1, height, width, 3) -> `depth` (1, height, width, 1).
 
     Raises ZooError where the network holds an operation that is not translated.
     """
     program = torch.export.export(network.eval(), (torch.zeros(1, 3, height, width),))
-    return _Translation(program).file()
+    return _Translation(program, description).file()
 
 
 class _Builder(flatbuffers.Builder):
@@ -41,11 +41,11 @@ class _Builder(flatbuffers.Builder):
 class _Translation:
     """One pass over the exported graph, an operator for every convolution, doubling and join."""
 
-    def __init__(self, program: torch.export.ExportedProgram) -> None:
+    def __init__(self, program: torch.export.ExportedProgram, description: str) -> None:
         signature = program.graph_signature
         self.names = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
         self.values: dict[str, Tensor] = {**dict(program.named_parameters()), **dict(program.named_buffers())}
-        self.model = schema.ModelT(version=VERSION, description="fastdepth-zoo", operatorCodes=[])
+        self.model = schema.ModelT(version=VERSION, description=description, operatorCodes=[])
         self.model.buffers = [schema.BufferT()]  # the first is every computed tensor's: empty
         self.graph = schema.SubGraphT(tensors=[], operators=[], name="main")
         self.model.subgraphs = [self.graph]

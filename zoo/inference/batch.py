@@ -18,12 +18,13 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from .. import image
+from .. import image, outputs
 from ..errors import ZooError
-from ..files import put
+from ..files import opened, put
 from . import backends as runtimes
 from .sources import expand, shard
 
+COMMAND = "predict"
 KEY = "fastdepth-zoo"  # of the PNG header's text
 METRES = 0.001  # per unit; 65.535 m at most
 QUICK = 1  # of zlib's levels: its default takes twice as long as the network, for files a sixth smaller
@@ -55,6 +56,12 @@ class Bulk:
         chosen = shard({path: target for target, path in owners.items()}, part, limit)
         name = "index.parquet" if part is None else f"index-{part.replace('/', '-of-')}.parquet"
         return cls([(str(path), str(target)) for path, target in chosen.items()], out, out / name)
+
+    def claim(self, *, overwrite: bool = False) -> None:
+        """Raise ZooError where something of the user's would be overwritten."""
+        targets = [(self.out / target, lambda path: finished(path) is not None) for _, target in self.work]
+        sources = (Path(source) for source, _ in self.work)
+        outputs.claim([*targets, (self.index, outputs.marked(COMMAND))], sources, overwrite=overwrite)
 
     def batches(self) -> list[list[tuple[str, str]]]:
         """The work in portions, one to a call of a worker."""
@@ -113,9 +120,9 @@ def finished(path: Path) -> Row | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # large pictures have large depths
-            with Image.open(path) as file:
+            with opened(path) as content, Image.open(content, formats=["PNG"]) as file:
                 facts: Row = json.loads(file.info[KEY])
-    except (OSError, KeyError, ValueError, TypeError, Image.DecompressionBombError):
+    except (ZooError, OSError, KeyError, ValueError, TypeError, Image.DecompressionBombError):
         return None
     return facts if isinstance(facts, dict) and "weights_sha256" in facts else None
 
@@ -130,7 +137,7 @@ class Index:
         columns = {"source": text, "depth": text, "height": count, "width": count}
         columns |= dict.fromkeys(("metres_per_unit", "min_m", "median_m", "max_m"), number)
         columns |= dict.fromkeys(("status", "model", "weights_sha256", "runtime"), text)
-        self.schema, self.path = pa.schema(columns.items()), path
+        self.schema, self.path = pa.schema(columns.items(), {"software": outputs.mark(COMMAND)}), path
 
     def write(self, rows: Iterable[Row]) -> None:
         """Write all rows; nothing is left behind if they end in an error."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import stat
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,29 @@ from typing import Any
 import numpy as np
 
 from ..errors import ZooError
+from ..files import check
 from ..image import Depth, Pixels
 from ..visual import picture
 
 CODES = {".mp4": "mp4v", ".avi": "MJPG"}
+VIDEO4LINUX = 81  # the major number of its devices
 SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v")
 
 
+def is_camera(source: str) -> bool:
+    """Whether a source names a camera: by its index, or by the device that Linux gives it, such as /dev/video0."""
+    if source.isdecimal():
+        return True
+    try:
+        found = os.stat(source)  # noqa: PTH116 (an argument may be longer than any path)
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISCHR(found.st_mode) and os.major(found.st_rdev) == VIDEO4LINUX
+
+
 def is_video(source: str) -> bool:
-    """Whether a source names a video file or a camera's index."""
-    return source.isdecimal() or Path(source).suffix.lower() in SUFFIXES
+    """Whether a source names a video file or a camera."""
+    return is_camera(source) or Path(source).suffix.lower() in SUFFIXES
 
 
 def _cv2() -> Any:
@@ -36,8 +50,10 @@ def _cv2() -> Any:
 def frames(source: str) -> tuple[float, int, Generator[Pixels]]:
     """(frames per second, number of frames or 0 if unknown, the frames) of a video file or camera index."""
     cv2 = _cv2()
-    if not source.isdecimal() and not Path(source).is_file():
-        raise ZooError(f"{source}: no such file")
+    if not is_camera(source):
+        if not Path(source).exists():
+            raise ZooError(f"{source}: no such file")
+        check(Path(source))
     capture = cv2.VideoCapture(int(source) if source.isdecimal() else source)
     if not capture.isOpened():
         what = f"camera {source}" if source.isdecimal() else source
@@ -58,9 +74,15 @@ def frames(source: str) -> tuple[float, int, Generator[Pixels]]:
 
 
 def convert(
-    source: str, out: Path, predict: Callable[[Pixels], Depth], tick: Callable[[int, int], None], most: int | None
+    source: str,
+    out: Path,
+    predict: Callable[[Pixels], Depth],
+    tick: Callable[[int, int], None],
+    most: int | None,
+    software: str = "",
 ) -> int:
-    """Write the montage of every frame (of the first `most`) to a video file; the number of frames written.
+    """Write the montage of every frame (of the first `most`) to a video file; the number of frames written. `software` is
+    left in it as the name of its maker.
 
     The legend's range is the first frame's, widened by half, so that colours keep their meaning throughout.
     An interrupt (Ctrl-C, how a camera is stopped) ends the film there and keeps it.
@@ -92,8 +114,19 @@ def convert(
         if writer is None:
             raise ZooError(f"{source}: no frame could be read")
         writer.release()
+        _sign(partial, software)
         partial.replace(out)
     finally:
         stream.close()
         partial.unlink(missing_ok=True)
     return count
+
+
+def _sign(path: Path, software: str) -> None:
+    """Leave words at the end of a film, as what its format has for bytes that players pass over."""
+    words = software.encode() + b"\0" * (len(software) % 2)
+    with path.open("ab") as file:
+        if path.suffix.lower() == ".avi":
+            file.write(b"JUNK" + len(words).to_bytes(4, "little") + words)
+        else:
+            file.write((8 + len(words)).to_bytes(4, "big") + b"free" + words)

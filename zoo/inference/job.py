@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +12,14 @@ import numpy as np
 
 from .. import image
 from ..errors import ZooError
+from ..files import put
+from ..outputs import claim, mark, marked, vouched
 from ..visual import picture
 from . import films as video
 from .predictor import Predictor
 from .sources import expand, shard
 
+COMMAND = "predict"
 Tick = Callable[[str, int, int], None]
 
 
@@ -30,8 +34,11 @@ class Job:
         frames: int | None,
         part: str | None = None,
         limit: int | None = None,
+        *,
+        overwrite: bool = False,
     ) -> None:
-        """Expand folders and globs, and choose an output for every source. Raises ZooError for contradictions."""
+        """Expand folders and globs, and choose an output for every source. Raises ZooError for contradictions, and where
+        something of the user's would be overwritten."""
         if raw not in (None, *picture.RAW):
             raise ZooError(f"--raw {raw}: choose one of {', '.join(picture.RAW)}")
         self.raw, self.frames = raw, frames
@@ -41,6 +48,7 @@ class Job:
             source = sources[0]
             name = f"camera-{source}" if source.isdecimal() else Path(source).stem
             self.film: tuple[str, Path] | None = (source, out or Path(f"{name}-depth.mp4"))
+            claim([(self.film[1], marked(COMMAND))], [Path(source)], overwrite=overwrite)
             return
         self.film = None
         every = list(expand(sources))
@@ -50,14 +58,18 @@ class Job:
         elif several and out.suffix.lower() in picture.FORMATS and not out.is_dir():
             raise ZooError(f"{out}: {len(every)} pictures need a folder to be written to")
         if several or out.is_dir() or not out.suffix:
-            targets = dict(zip(every, names(every, out), strict=True))
+            targets = dict(zip(every, names(every, out, raw), strict=True))
         else:
             picture.check_format(out)
             targets = {every[0]: out}
         self.work = list(shard(targets, part, limit).items())
-        for path, target in self.work:
-            if path.resolve() == target.resolve():
-                raise ZooError(f"{target}: is the input; choose another place to write to")
+        written = [(target, marked(COMMAND)) for _, target in self.work]
+        if raw:
+            written += [
+                (target.with_suffix(picture.RAW[raw]), vouched(COMMAND, target) if raw == "npy" else marked(COMMAND))
+                for _, target in self.work
+            ]
+        claim(written, every, overwrite=overwrite)
 
     def run(self, predict: Predictor, tick: Tick) -> list[dict[str, Any]]:
         """Predict and write everything; a row per source, `status` "ok" or what went wrong."""
@@ -77,14 +89,19 @@ class Job:
         began = time.perf_counter()
         depth = predict(pixels)
         milliseconds = (time.perf_counter() - began) * 1e3
-        raw = picture.write_raw(depth, target, self.raw) if self.raw else None
-        picture.write(picture.montage(pixels, depth), target)
+        software, bare = mark(COMMAND), target.with_suffix(picture.RAW[self.raw]) if self.raw else None
+        content = picture.raw(depth, self.raw, software) if self.raw else b""
+        if self.raw == "npy":  # first the picture that vouches for it
+            software += f", depth sha256 {hashlib.sha256(content).hexdigest()}"
+        picture.write(picture.montage(pixels, depth), target, software)
+        if bare:
+            put(bare, content)
         low, middle, high = (float(value) for value in np.percentile(depth, (0, 50, 100)))
         return {
             "source": str(source),
             "status": "ok",
             "picture": str(target),
-            "raw": str(raw) if raw else None,
+            "raw": str(bare) if bare else None,
             "height": depth.shape[0],
             "width": depth.shape[1],
             "min_m": low,
@@ -95,7 +112,9 @@ class Job:
 
     def _film(self, source: str, target: Path, predict: Predictor, tick: Tick) -> dict[str, Any]:
         began = time.perf_counter()
-        count = video.convert(source, target, predict, lambda done, total: tick("frames", done, total), self.frames)
+        count = video.convert(
+            source, target, predict, lambda done, total: tick("frames", done, total), self.frames, mark(COMMAND)
+        )
         each = (time.perf_counter() - began) * 1e3 / count
         return {
             "source": source,
@@ -107,15 +126,17 @@ class Job:
         }
 
 
-def names(sources: list[Path], folder: Path) -> list[Path]:
-    """A picture in `folder` for every source, named after its stem, numbered where stems repeat."""
+def names(sources: list[Path], folder: Path, raw: str | None = None) -> list[Path]:
+    """A picture in `folder` for every source, named after its stem, numbered where stems repeat, in any case, or where its
+    bare depth would be another's picture."""
+    suffixes = (".png", picture.RAW[raw]) if raw else (".png",)
     taken: set[str] = set()
     chosen = []
     for source in sources:
         name, n = source.stem, 1
-        while name in taken:
+        while not taken.isdisjoint(files := [f"{name}{suffix}".casefold() for suffix in suffixes]):
             n += 1
             name = f"{source.stem}-{n}"
-        taken.add(name)
+        taken.update(files)
         chosen.append(folder / f"{name}.png")
     return chosen

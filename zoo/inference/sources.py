@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from ..errors import ZooError
+from ..files import get
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm")
 
@@ -36,7 +37,7 @@ def expand(sources: list[str]) -> dict[Path, Path]:
 
 def _listed(path: Path) -> list[Path]:
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = get(path).decode().splitlines()
     except UnicodeDecodeError as error:
         raise ZooError(f"{path}: not a list of pictures; expected text, one path a line") from error
     if not any(lines):

@@ -8,6 +8,7 @@ that loses least accuracy for what it saves is kept. What a cost is, the caller 
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -151,15 +152,15 @@ def _commit(folder: Path, of: str, network: FastDepth, history: Sequence[Iterati
     """Leave an iteration as a checkpoint folder that appears at once, and remove the one before."""
     number = history[-1].number
     notes: dict[str, Any] = {"of": of, "history": [asdict(iteration) for iteration in history]}
-    partial = folder / "partial"
-    checkpoint.save(network, partial, notes)
-    partial.rename(folder / f"{number:03}")
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".iteration-", dir=folder) as scratch:
+        checkpoint.save(network, Path(scratch) / "made", notes)
+        (Path(scratch) / "made").rename(folder / f"{number:03}")
     shutil.rmtree(folder / f"{number - 1:03}", ignore_errors=True)
 
 
 def _latest(folder: Path, of: str, network: FastDepth) -> tuple[FastDepth, list[Iteration]]:
     found = sorted(folder.glob("[0-9][0-9][0-9]")) if folder.is_dir() else []
-    shutil.rmtree(folder / "partial", ignore_errors=True)
     if not found:
         return network, []
     variant, notes = checkpoint.config(found[-1])

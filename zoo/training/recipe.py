@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ZooError
+from ..files import get
 
 STAGES = 5
 SOURCES = 3  # frames, photos, rooms
@@ -67,7 +68,7 @@ class Recipe:
     def read(cls, path: Path) -> Recipe:
         """A recipe from a TOML file with these fields. Raises ZooError for anything else."""
         try:
-            fields = tomllib.loads(path.read_text())
+            fields = tomllib.loads(get(path).decode())
             phases = tuple(Phase(**_shared(phase)) for phase in fields.pop("phases"))
             made = cls(phases, **_shared(fields))
             for phase in phases:
@@ -83,8 +84,6 @@ class Recipe:
                 if len(shares) != SOURCES or min(shares) < 0:
                     raise ZooError(f"{path}: shares {shares}: one each for frames, photos and rooms, 0 or more")
             return made
-        except OSError as error:
-            raise ZooError(f"{path}: {error.strerror or error}") from error
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             # TOML that is none is a ValueError
             raise ZooError(f"{path}: not a recipe ({error})") from error

@@ -21,7 +21,7 @@ from ..data.store import Store
 from ..data.stream import batch, shares
 from ..errors import ZooError
 from ..evaluation.evaluate import Judged, evaluate
-from ..files import put
+from ..files import check, put
 from ..model.network import FastDepth
 from ..variant import Variant
 from ..weights import checkpoint
@@ -30,7 +30,7 @@ from .learner import CPU, Learner
 from .recipe import STAGES, Recipe
 
 SAVE_SECONDS = 180
-STATE = "state.pt"
+STATE, LOG = "state.pt", "log.csv"
 
 Tick = Callable[[str, int, int], None]
 
@@ -48,6 +48,7 @@ class Run(Learner):
         self.of = f"{variant.name} {recipe}"
         out.mkdir(parents=True, exist_ok=True)
         if (out / STATE).exists():
+            check(out / STATE)
             self._restore(torch.load(out / STATE, weights_only=True, map_location=device))
 
     def _restore(self, state: dict[str, Any]) -> None:
@@ -102,7 +103,7 @@ def train(
             saved = time.monotonic()
             scores = evaluate(run.average.view(STAGES if phase.whole else phase.stages), held_out)[0]
             run.save(scores)
-            _log(out / "log.csv", run, float(np.mean(losses)), scores)
+            _log(out / LOG, run, float(np.mean(losses)), scores)
         what = f"loss {np.mean(losses):.3f}" + (f", delta1 {scores['delta1']:.3f}" if scores else "")
         tick(what, run.steps, len(schedule))
     return scores or evaluate(run.average.view(STAGES), held_out)[0]
@@ -120,6 +121,8 @@ def keep_memory() -> None:
 def _log(path: Path, run: Run, running: float, scores: dict[str, float]) -> None:
     row = {"steps": run.steps, "seconds": round(run.seconds), "loss": round(running, 4)}
     row |= {name: round(value, 4) for name, value in scores.items()}
+    if path.exists():
+        check(path)
     with path.open("a", newline="") as file:
         writer = csv.DictWriter(file, row)
         if not file.tell():

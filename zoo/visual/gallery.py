@@ -20,10 +20,11 @@ UNKNOWN = 160  # grey, where there is no true depth
 Rows = Sequence[dict[str, float]]
 
 
-def worst(network: Network, frames: Sequence[Judged], rows: Rows, path: Path) -> None:
+def worst(network: Network, frames: Sequence[Judged], rows: Rows, path: Path, software: str = "") -> None:
     """Write the frames with the lowest delta1, the worst first."""
     order = _order(rows)[:ROWS]
-    draw(network, [frames[i] for i in order], [f"{Path(frames[i].name).name}: {_said(rows[i])}" for i in order], path)
+    titles = [f"{Path(frames[i].name).name}: {_said(rows[i])}" for i in order]
+    draw(network, [frames[i] for i in order], titles, path, software)
 
 
 def cases(network: Network, frames: Sequence[Judged], rows: Rows, path: Path) -> None:
@@ -42,7 +43,7 @@ def _said(row: dict[str, float]) -> str:
     return f"delta1 {row['delta1']:.2f}, RMSE {row['rmse_m']:.2f} m"
 
 
-def draw(network: Network, frames: Sequence[Judged], titles: Sequence[str], path: Path) -> None:
+def draw(network: Network, frames: Sequence[Judged], titles: Sequence[str], path: Path, software: str = "") -> None:
     """Write a row for each frame. All rows share the two legends: of depth, and of the error, warm where too far."""
     check_format(path)
     guesses = [predict(network, frame) for frame in frames]
@@ -67,4 +68,4 @@ def draw(network: Network, frames: Sequence[Judged], titles: Sequence[str], path
         canvas.paste(legend(high, near, far), (lefts[2] + wide + GAP, top + LINE))
         canvas.paste(legend(high, -most, most, SIGNED), (lefts[3] + wide + GAP, top + LINE))
         ink.text((GAP, top + 2), titles[place], "black", font)
-    write(np.asarray(canvas), path)
+    write(np.asarray(canvas), path, software)

@@ -7,7 +7,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import ExifTags, Image, ImageDraw, ImageFont
 
 from ..errors import ZooError
 from ..files import put
@@ -27,7 +27,7 @@ SIGNED = [
     (130, 26, 30),
 ]
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
-RAW = ("npy", "png16")
+RAW = {"npy": ".npy", "png16": ".raw.png"}  # what is put in place of a picture's suffix
 LONGEST = 960  # pixels of the picture's longer side in the montage
 LEGEND, LOWEST = 84, 160  # width and least height of the legend
 GAP = 8
@@ -118,21 +118,33 @@ def check_format(path: Path) -> str:
         raise ZooError(f"{path}: cannot write this kind of picture; use {', '.join(sorted(FORMATS))}") from None
 
 
-def write(pixels: Pixels, path: Path) -> None:
-    """Write a picture, whole or not at all."""
+def write(pixels: Pixels, path: Path, software: str = "") -> None:
+    """Write a picture, whole or not at all. `software` is the field of its header that names its maker."""
     buffer = BytesIO()
-    Image.fromarray(pixels).save(buffer, check_format(path))
+    Image.fromarray(pixels).save(buffer, check_format(path), exif=_header(software))
     put(path, buffer.getvalue())
 
 
 def write_raw(depth: Depth, picture: Path, kind: str) -> Path:
     """The bare depth beside a picture: `npy` float32 metres, or `png16` millimetres, 65.535 m at most."""
+    path = picture.with_suffix(RAW[kind])
+    put(path, raw(depth, kind))
+    return path
+
+
+def raw(depth: Depth, kind: str, software: str = "") -> bytes:
+    """The content of such a file; an .npy has no room for its maker."""
     buffer = BytesIO()
     if kind == "npy":
-        path = picture.with_suffix(".npy")
         np.save(buffer, depth.astype(np.float32))
     else:
-        path = picture.with_suffix(".raw.png")
-        Image.fromarray(np.clip(depth * 1000, 0, 65535).round().astype(np.uint16)).save(buffer, "PNG")
-    put(path, buffer.getvalue())
-    return path
+        units = np.clip(depth * 1000, 0, 65535).round().astype(np.uint16)
+        Image.fromarray(units).save(buffer, "PNG", exif=_header(software))
+    return buffer.getvalue()
+
+
+def _header(software: str) -> Image.Exif:
+    header = Image.Exif()
+    if software:
+        header[ExifTags.Base.Software] = software
+    return header

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ZooError
-from ..files import get, put
+from ..files import check, get, opened, put
 from ..variant import Variant, parse
 
 if TYPE_CHECKING:
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
 FORMAT = "fastdepth-zoo/1"
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
+FILES = (CONFIG, WEIGHTS)
 LARGEST_CONFIG = 2**20  # bytes
 
 
 def digest(path: Path) -> str:
     """sha256 of a file, hexadecimal."""
-    with path.open("rb") as file:
+    with opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -50,15 +52,15 @@ def save(network: FastDepth, folder: Path, notes: dict[str, Any] | None = None) 
     variant = asdict(network.variant)
     del variant["weights"], variant["claims"]
     config = {"format": FORMAT, "variant": variant, "notes": notes or {}}
+    put(folder / CONFIG, (json.dumps(config, indent=2) + "\n").encode())  # first, as it says whose the weights are
     put(folder / WEIGHTS, serialise(tensors, {"format": FORMAT}))
-    put(folder / CONFIG, (json.dumps(config, indent=2) + "\n").encode())
 
 
 def config(folder: Path) -> tuple[Variant, dict[str, Any]]:
     """(variant, notes) of a checkpoint folder. What the record says of weights is the file's own word, and not taken."""
     path = folder / CONFIG
     try:
-        if not path.is_file():
+        if not path.exists():
             raise ZooError(f"{path}: no such file; a checkpoint folder holds {WEIGHTS} and {CONFIG}")
         content = json.loads(get(path, LARGEST_CONFIG))
         if content.get("format") != FORMAT:
@@ -71,6 +73,16 @@ def config(folder: Path) -> tuple[Variant, dict[str, Any]]:
         raise ZooError(f"{path}: not a checkpoint's config ({error})") from error
 
 
+def noted(key: str) -> Callable[[Path], bool]:
+    """Whether a file lies in a checkpoint folder whose notes have this key, which tells what wrote the folder."""
+
+    def ours(path: Path) -> bool:
+        notes = config(path.parent)[1]
+        return isinstance(notes, dict) and key in notes
+
+    return ours
+
+
 def restore(network: FastDepth, path: Path) -> None:
     """Fill a network from a safetensors file: every tensor present, of its shape, float32, finite; nothing left over.
 
@@ -81,6 +93,7 @@ def restore(network: FastDepth, path: Path) -> None:
 
     expected = {k: v for k, v in network.state_dict().items() if not k.endswith("num_batches_tracked")}
     tensors = {}
+    check(path)
     try:
         with safe_open(path, "pt") as file:
             found = {key: file.get_slice(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)

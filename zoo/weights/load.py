@@ -60,7 +60,7 @@ def load(
 def identify(name: str) -> tuple[Variant, Path | None]:
     """A variant's name or a checkpoint folder -> (variant, the folder or None)."""
     folder = Path(name)
-    if (folder / checkpoint.CONFIG).is_file():
+    if (folder / checkpoint.CONFIG).exists():
         return checkpoint.config(folder)[0], folder
     return variant(name), None
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..errors import ZooError
 from ..model import network
-from . import checkpoint, hub
+from . import checkpoint, hub, hub_cache
 
 
 class FastDepth(network.FastDepth):
@@ -30,7 +30,7 @@ class FastDepth(network.FastDepth):
             if str(model).count("/") != 1:
                 raise ZooError(f"{model}: neither a checkpoint folder nor a Hub repository (account/name)")
             for file in (checkpoint.CONFIG, checkpoint.WEIGHTS):
-                folder = hub.download(str(model), file, revision, cache_dir, local_files_only, True).parent
+                folder = hub_cache.download(str(model), file, revision, cache_dir, local_files_only, True).parent
         made = cls(checkpoint.config(folder)[0])
         checkpoint.restore(made, folder / checkpoint.WEIGHTS)
         return made.eval()

@@ -112,9 +112,11 @@ static int write_pgm(const char *path, const float *depth, int h, int w) {
     return !fclose(file) && fine;
 }
 
-static int side(const char *name) {
-    const char *at = strstr(fastdepth_describe(), name);
-    return at ? atoi(at + strlen(name)) : 0;
+/* A whole number from 1 to `most`, or -1. */
+static int count_in(const char *word, int most) {
+    char *end;
+    long value = strtol(word, &end, 10);
+    return *word && !*end && value >= 1 && value <= most ? (int)value : -1;
 }
 
 int main(int count, char **words) {
@@ -123,12 +125,12 @@ int main(int count, char **words) {
     for (int i = 1; i < count; i++) {
         const char *next = i + 1 < count ? words[i + 1] : NULL;
         if (!strcmp(words[i], "-o") && next) out = next, i++;
-        else if (!strcmp(words[i], "--threads") && next) threads = atoi(next), i++;
-        else if (!strcmp(words[i], "--repeat") && next) repeat = atoi(next), i++;
+        else if (!strcmp(words[i], "--threads") && next) threads = count_in(next, 64), i++;
+        else if (!strcmp(words[i], "--repeat") && next) repeat = count_in(next, 1000000), i++;
         else if (words[i][0] != '-' && !photo) photo = words[i];
         else return fail(words[i], "not understood");
     }
-    if (!photo || threads < 1 || threads > 64 || repeat < 1 || repeat > 1000000)
+    if (!photo || threads < 0 || repeat < 0)
         return fail("usage", "fastdepth PHOTO.ppm [-o DEPTH.pgm] [--threads N] [--repeat N]");
     unsigned char *pixels = read_ppm(photo, &height, &width, &why);
     if (!pixels) return fail(photo, why);
@@ -139,7 +141,7 @@ int main(int count, char **words) {
     fastdepth *network = fastdepth_create(parameters, threads);
     if (!network) return fail(parameters, fastdepth_error());
 
-    int h = side("\"height\": "), w = side("\"width\": ");
+    int h = fastdepth_height(), w = fastdepth_width();
     float *image = malloc(sizeof(float) * 3 * h * w), *depth = malloc(sizeof(float) * h * w);
     double *times = malloc(sizeof(double) * repeat);
     if (!image || !depth || !times || !whole(pixels, height, width, image, h, w)) return fail(photo, "out of memory");

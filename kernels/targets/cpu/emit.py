@@ -1,16 +1,18 @@
-"""Program -> the C tables that the runtime walks, and the header that tells its user the sizes."""
+"""Program -> the C tables that the runtime walks, and what the library says of itself."""
 
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from ...artifact.lower import Call, Operand, Program
 from ...ir.plan import Plan
 
+Facts = dict[str, Any]
 PLACES = {"arena": "IN_ARENA", "parameters": "IN_PARAMETERS", "image": "IN_IMAGE", "depth": "IN_DEPTH"}
 
 
-def network_c(program: Program, model: str) -> str:
+def network_c(program: Program, facts: Facts) -> str:
     """The generated half of the library."""
     required = program.device.requires
     kernels = sorted({call.symbol for call in program.calls})
@@ -20,7 +22,7 @@ def network_c(program: Program, model: str) -> str:
             "",
             *(f"kernel __tvm_ffi_{name};" for name in kernels),
             "",
-            *constants(program, model),
+            *constants(program, facts),
             f"const size_t network_workspace_bytes = {program.workspace_bytes};",
             "",
             "const step network_steps[] = {",
@@ -33,10 +35,12 @@ def network_c(program: Program, model: str) -> str:
     )
 
 
-def constants(program: Program, model: str) -> list[str]:
-    """What the runtimes of processors and of graphics processors both have to know: sizes, and how to describe it."""
-    _, height, width = program.plan.shapes()[program.plan.input]
+def constants(program: Program, facts: Facts) -> list[str]:
+    """What the runtimes of processors and of graphics processors both have to know: runtime/constants.h."""
+    height, width = facts["output"]
     numbers = {
+        "int network_height": height,
+        "int network_width": width,
         "size_t network_arena_bytes": program.arena_bytes,
         "size_t network_image_bytes": 4 * 3 * height * width,
         "size_t network_depth_bytes": 4 * height * width,
@@ -44,16 +48,31 @@ def constants(program: Program, model: str) -> list[str]:
         "uint64_t network_parameter_hash": f"UINT64_C({fnv1a(program.parameters):#x})",
         "int network_step_count": len(program.calls),
     }
-    described = f"const char network_description[] = {json.dumps(description(program, model))};"
-    return [*(f"const {name} = {value};" for name, value in numbers.items()), described]
+    texts = {"network_dtype": facts["dtype"], "network_description": json.dumps(facts)}
+    return [
+        *(f"const {name} = {value};" for name, value in numbers.items()),
+        *(f"const char {name}[] = {json.dumps(text)};" for name, text in texts.items()),
+    ]
 
 
-def description(program: Program, model: str) -> str:
-    """What fastdepth_describe returns."""
-    shapes = program.plan.shapes()
-    _, height, width = shapes[program.plan.input]
-    facts = {"model": model, "device": program.device.name, "dtype": "f32", "height": height, "width": width}
-    return json.dumps(facts | {"lanes": program.device.lanes, "steps": steps(program.plan)})
+def described(program: Program, model: dict[str, Any], macs: int) -> Facts:
+    """What fastdepth_describe returns and the manifest repeats, so that the one can be checked against the other.
+
+    `model`: name, weights_sha256, status. `macs`: multiply-accumulates of the network before the rewrites.
+    """
+    device, shapes = program.device, program.plan.shapes()
+    return {
+        "model": model,
+        "device": device.name,
+        "machine": device.machine,
+        "linked_for": device.linker,
+        "lanes": device.lanes,
+        "dtype": "f32",
+        "input": list(shapes[program.plan.input]),
+        "output": list(shapes[program.plan.output][1:]),
+        "macs": macs,
+        "steps": steps(program.plan),
+    }
 
 
 def steps(plan: Plan) -> list[dict[str, str | int]]:
@@ -67,7 +86,7 @@ def steps(plan: Plan) -> list[dict[str, str | int]]:
 
 
 def fnv1a(data: bytes) -> int:
-    """FNV-1a over little-endian 64-bit words, as in runtime/fastdepth.c."""
+    """FNV-1a over little-endian 64-bit words, as in runtime/common.c."""
     state = 0xCBF29CE484222325
     for i in range(0, len(data) - 7, 8):
         state = ((state ^ int.from_bytes(data[i : i + 8], "little")) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 
 from ...artifact.lower import Call, Program
 from ...ir.workload import Workload
-from ..cpu.emit import PLACES, constants
+from ..cpu.emit import PLACES, Facts, constants
 from .ptx import NAMES, Kernel
 
 
-def network_c(program: Program, model: str, kernels: Mapping[Workload, Kernel], ptx: str) -> str:
+def network_c(program: Program, facts: Facts, kernels: Mapping[Workload, Kernel], ptx: str) -> str:
     """The generated half of the library."""
     gpu = program.device.gpu
     assert gpu is not None
@@ -19,7 +19,7 @@ def network_c(program: Program, model: str, kernels: Mapping[Workload, Kernel], 
         [
             '#include "network.h"',
             "",
-            *constants(program, model),
+            *constants(program, facts),
             f"const int network_capability[2] = {{{gpu.capability[0]}, {gpu.capability[1]}}};",
             "",
             "const char network_ptx[] =",

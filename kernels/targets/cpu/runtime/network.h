@@ -2,8 +2,7 @@
 #ifndef FASTDEPTH_NETWORK_H
 #define FASTDEPTH_NETWORK_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "constants.h"
 
 /* Calling convention of the kernels: DLPack tensors in tagged 16-byte arguments (dlpack.h and tvm/ffi/c_api.h). */
 typedef struct {
@@ -42,11 +41,7 @@ typedef struct {
 } step;
 
 extern const step network_steps[];
-extern const int network_step_count;
-extern const size_t network_arena_bytes, network_image_bytes, network_depth_bytes, network_parameter_bytes;
 extern const size_t network_workspace_bytes; /* the most a task stages */
-extern const uint64_t network_parameter_hash;
-extern const char network_description[];
 extern const char *const network_requires[]; /* CPU features the kernels use, then NULL */
 
 /* Give the kernels what they call. */

@@ -2,8 +2,7 @@
 #ifndef FASTDEPTH_CUDA_NETWORK_H
 #define FASTDEPTH_CUDA_NETWORK_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "constants.h"
 
 enum { MOST_OPERANDS = 5 };
 
@@ -24,10 +23,6 @@ typedef struct {
 } step;
 
 extern const step network_steps[];
-extern const int network_step_count;
-extern const size_t network_arena_bytes, network_image_bytes, network_depth_bytes, network_parameter_bytes;
-extern const uint64_t network_parameter_hash;
-extern const char network_description[];
 extern const char network_ptx[];
 extern const int network_capability[2]; /* of the oldest GPU the kernels run on: major, minor */
 

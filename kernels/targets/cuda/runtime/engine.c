@@ -1,4 +1,4 @@
-#include "fastdepth_cuda.h"
+#include "engine.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -6,20 +6,19 @@
 
 #include "common.h"
 #include "driver.h"
+#include "fastdepth_cuda.h"
 #include "network.h"
 
 enum { MAJOR = 75, MINOR = 76, ERROR_LOG = 5, ERROR_LOG_BYTES = 6, LOG = 400 }; /* numbers of cuda.h */
 
-struct fastdepth {
+struct engine {
     const driver *cuda;
     int device;
     handle context, module, stream, *functions, *events;
     device_pointer parameters, arena, image, depth;
 };
 
-const char *fastdepth_describe(void) { return network_description; }
-
-static bool fits(const fastdepth *n) {
+static bool fits(const engine *n) {
     int major = 0, minor = 0;
     if (driver_failed(n->cuda->cuDeviceGetAttribute(&major, MAJOR, n->device), "asking for the GPU's capability") ||
         driver_failed(n->cuda->cuDeviceGetAttribute(&minor, MINOR, n->device), "asking for the GPU's capability"))
@@ -30,7 +29,7 @@ static bool fits(const fastdepth *n) {
     return false;
 }
 
-static bool load(fastdepth *n) {
+static bool load(engine *n) {
     char log[LOG] = "";
     int options[] = {ERROR_LOG, ERROR_LOG_BYTES};
     void *values[] = {log, (void *)(uintptr_t)sizeof log};
@@ -46,11 +45,11 @@ static bool load(fastdepth *n) {
     return true;
 }
 
-static bool reserve(const fastdepth *n, device_pointer *pointer, size_t bytes) {
+static bool reserve(const engine *n, device_pointer *pointer, size_t bytes) {
     return !driver_failed(n->cuda->cuMemAlloc_v2(pointer, bytes ? bytes : 1), "reserving the GPU's memory");
 }
 
-static bool upload(fastdepth *n, const char *path) {
+static bool upload(engine *n, const char *path) {
     char *content = malloc(network_parameter_bytes);
     if (!content) return fail("out of memory");
     bool ready = !read_parameters(path, content, network_parameter_bytes, network_parameter_hash) &&
@@ -61,7 +60,7 @@ static bool upload(fastdepth *n, const char *path) {
     return ready;
 }
 
-static bool equip(fastdepth *n, const char *parameters) {
+static bool equip(engine *n, const char *parameters) {
     if (!fits(n) || driver_failed(n->cuda->cuStreamCreate(&n->stream, 0), "making a stream")) return false;
     n->functions = calloc((size_t)network_step_count, sizeof *n->functions);
     n->events = calloc((size_t)network_step_count + 1, sizeof *n->events);
@@ -73,9 +72,9 @@ static bool equip(fastdepth *n, const char *parameters) {
            upload(n, parameters) && load(n);
 }
 
-fastdepth *fastdepth_create(const char *parameters, int threads) {
-    if (threads < 1 || threads > 1024) return fail("%d threads; at least 1, at most 1024", threads);
-    fastdepth *n = calloc(1, sizeof *n);
+engine *engine_open(const char *parameters, int threads) {
+    (void)threads;
+    engine *n = calloc(1, sizeof *n);
     if (!n) return fail("out of memory");
     bool ready = (n->cuda = driver_open()) && !driver_failed(n->cuda->cuDeviceGet(&n->device, 0), "looking for a GPU") &&
                  !driver_failed(n->cuda->cuDevicePrimaryCtxRetain(&n->context, n->device), "opening the GPU");
@@ -86,12 +85,11 @@ fastdepth *fastdepth_create(const char *parameters, int threads) {
         n->cuda->cuCtxPopCurrent_v2(&ignored);
     }
     if (ready) return n;
-    fastdepth_destroy(n);
+    engine_close(n);
     return NULL;
 }
 
-void fastdepth_destroy(fastdepth *n) {
-    if (!n) return;
+void engine_close(engine *n) {
     if (n->context) {
         handle ignored;
         n->cuda->cuCtxPushCurrent_v2(n->context);
@@ -110,12 +108,12 @@ void fastdepth_destroy(fastdepth *n) {
     free(n);
 }
 
-static device_pointer locate(const fastdepth *n, operand o, device_pointer image, device_pointer depth) {
+static device_pointer locate(const engine *n, operand o, device_pointer image, device_pointer depth) {
     device_pointer base[] = {[IN_ARENA] = n->arena, [IN_PARAMETERS] = n->parameters, [IN_IMAGE] = image, [IN_DEPTH] = depth};
     return base[o.where] + o.offset;
 }
 
-static int launch(fastdepth *n, int index, device_pointer image, device_pointer depth) {
+static int launch(engine *n, int index, device_pointer image, device_pointer depth) {
     const step *s = &network_steps[index];
     device_pointer pointers[MOST_OPERANDS];
     void *arguments[MOST_OPERANDS];
@@ -129,7 +127,7 @@ static int launch(fastdepth *n, int index, device_pointer image, device_pointer 
                          s->name);
 }
 
-static int show(fastdepth *n, int index, device_pointer depth, fastdepth_observer observer, void *context) {
+static int show(engine *n, int index, device_pointer depth, fastdepth_observer observer, void *context) {
     const step *s = &network_steps[index];
     float *copy = malloc(s->result_bytes);
     if (!copy) return fail("out of memory"), -1;
@@ -141,7 +139,7 @@ static int show(fastdepth *n, int index, device_pointer depth, fastdepth_observe
     return status;
 }
 
-static int walk(fastdepth *n, device_pointer image, device_pointer depth, fastdepth_observer observer, void *context,
+static int walk(engine *n, device_pointer image, device_pointer depth, fastdepth_observer observer, void *context,
                 double *seconds) {
     int status = 0;
     for (int i = 0; !status && i < network_step_count; i++) {
@@ -153,7 +151,7 @@ static int walk(fastdepth *n, device_pointer image, device_pointer depth, fastde
     return status;
 }
 
-static int times(fastdepth *n, double *seconds) {
+static int times(engine *n, double *seconds) {
     for (int i = 0; i < network_step_count; i++) {
         float milliseconds = 0;
         if (driver_failed(n->cuda->cuEventElapsedTime(&milliseconds, n->events[i], n->events[i + 1]), "timing")) return -1;
@@ -162,7 +160,7 @@ static int times(fastdepth *n, double *seconds) {
     return 0;
 }
 
-static int run(fastdepth *n, const float *image, float *depth, fastdepth_observer observer, void *context, double *seconds) {
+int engine_run(engine *n, const float *image, float *depth, fastdepth_observer observer, void *context, double *seconds) {
     handle ignored;
     n->cuda->cuCtxPushCurrent_v2(n->context);
     int status = driver_failed(n->cuda->cuMemcpyHtoDAsync_v2(n->image, image, network_image_bytes, n->stream), "image");
@@ -175,21 +173,15 @@ static int run(fastdepth *n, const float *image, float *depth, fastdepth_observe
     return status || last ? -1 : 0;
 }
 
-int fastdepth_run(fastdepth *n, const float *image, float *depth) { return run(n, image, depth, NULL, NULL, NULL); }
-
-int fastdepth_observe(fastdepth *n, const float *image, float *depth, fastdepth_observer observer, void *context) {
-    return run(n, image, depth, observer, context, NULL);
-}
-
-int fastdepth_time(fastdepth *n, const float *image, float *depth, double *seconds) {
-    return run(n, image, depth, NULL, NULL, seconds);
-}
-
-int fastdepth_run_device(fastdepth *n, uint64_t image, uint64_t depth) {
+int fastdepth_run_device(fastdepth *network, uint64_t image, uint64_t depth) {
+    if (!image || !depth) return fail("%s: NULL", image ? "depth" : "image"), -1;
+    engine *n = turn_begin(network);
+    if (!n) return -1;
     handle ignored;
     n->cuda->cuCtxPushCurrent_v2(n->context);
     int status = walk(n, image, depth, NULL, NULL, NULL);
     int last = driver_failed(n->cuda->cuStreamSynchronize(n->stream), "running");
     n->cuda->cuCtxPopCurrent_v2(&ignored);
+    turn_end(network);
     return status || last ? -1 : 0;
 }

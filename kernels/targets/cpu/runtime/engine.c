@@ -1,5 +1,6 @@
-#include "fastdepth.h"
+#include "engine.h"
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,18 +12,16 @@
 
 enum { LINE = 64 };
 
-struct fastdepth {
+struct engine {
     pool *pool;
     char *parameters, *arena; /* the arena ends with room for an image and a depth that are not aligned */
     tensor (*tensors)[MOST_OPERANDS];
     argument (*arguments)[MOST_OPERANDS];
 };
 
-const char *fastdepth_describe(void) { return network_description; }
-
 static size_t rounded(size_t bytes) { return (bytes + LINE - 1) / LINE * LINE; }
 
-static void bind(fastdepth *n) {
+static void bind(engine *n) {
     for (int i = 0; i < network_step_count; i++) {
         const step *s = &network_steps[i];
         for (int j = 0; j < s->count; j++) {
@@ -34,12 +33,12 @@ static void bind(fastdepth *n) {
     }
 }
 
-fastdepth *fastdepth_create(const char *parameters, int threads) {
+engine *engine_open(const char *parameters, int threads) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     const char *lacking = features_missing(network_requires);
     if (lacking) return fail("this processor lacks %s, which the kernels were compiled for", lacking);
-    if (threads < 1 || threads > 1024) return fail("%d threads; at least 1, at most 1024", threads);
-    kernels_connect();
-    fastdepth *n = calloc(1, sizeof *n);
+    pthread_once(&once, kernels_connect); /* other networks may be running */
+    engine *n = calloc(1, sizeof *n);
     if (!n) return fail("out of memory");
     size_t arena = rounded(network_arena_bytes) + rounded(network_image_bytes) + rounded(network_depth_bytes);
     n->parameters = aligned_alloc(LINE, rounded(network_parameter_bytes));
@@ -55,12 +54,11 @@ fastdepth *fastdepth_create(const char *parameters, int threads) {
         bind(n);
     }
     if (ready) return n;
-    fastdepth_destroy(n);
+    engine_close(n);
     return NULL;
 }
 
-void fastdepth_destroy(fastdepth *n) {
-    if (!n) return;
+void engine_close(engine *n) {
     if (n->pool) pool_destroy(n->pool);
     free(n->arguments);
     free(n->tensors);
@@ -77,7 +75,7 @@ static double now(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static int run(fastdepth *n, const float *image, float *depth, fastdepth_observer observer, void *context, double *seconds) {
+int engine_run(engine *n, const float *image, float *depth, fastdepth_observer observer, void *context, double *seconds) {
     char *spare = n->arena + rounded(network_arena_bytes);
     void *source = (void *)(uintptr_t)image;
     if (!aligned(image)) source = memcpy(spare, image, network_image_bytes);
@@ -99,14 +97,4 @@ static int run(fastdepth *n, const float *image, float *depth, fastdepth_observe
     pool_leave();
     if (!status && target != depth) memcpy(depth, target, network_depth_bytes);
     return status ? -1 : 0;
-}
-
-int fastdepth_run(fastdepth *n, const float *image, float *depth) { return run(n, image, depth, NULL, NULL, NULL); }
-
-int fastdepth_observe(fastdepth *n, const float *image, float *depth, fastdepth_observer observer, void *context) {
-    return run(n, image, depth, observer, context, NULL);
-}
-
-int fastdepth_time(fastdepth *n, const float *image, float *depth, double *seconds) {
-    return run(n, image, depth, NULL, NULL, seconds);
 }
