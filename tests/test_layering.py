@@ -24,6 +24,7 @@ COMPOSITION = {
 THIRD = {
     *("torch", "tvm", "numpy", "PIL", "rich", "typer", "safetensors", "huggingface_hub", "tflite", "cv2", "xgboost"),
     *("pi_heif", "pyarrow", "ray", "gradio", "trimesh", "onnx", "ai_edge_litert", "flatbuffers"),
+    *("fastapi", "starlette", "uvicorn"),
 }
 ALLOWED = {
     "zoo.variant": set(),
@@ -44,10 +45,11 @@ ALLOWED = {
         "zoo.model.decoders",
         "zoo.variant",
     },
-    "zoo.image": {"numpy", "PIL", "pi_heif", "zoo.files"},
+    "zoo.image": {"numpy", "PIL", "pi_heif", "zoo.files", "zoo.samples"},
+    "zoo.samples": {"numpy", "PIL"},
     "zoo.visual.picture": {"numpy", "PIL", "zoo.image", "zoo.files"},
     "zoo.evaluation.metrics": {"numpy"},
-    "zoo.inference.sources": {"zoo.files"},
+    "zoo.inference.sources": {"zoo.files", "zoo.image"},
     "zoo.inference.predictor": {"numpy", "torch", "zoo.image", "zoo.model.network"},
     "zoo.inference.backends": {
         "torch",
@@ -74,10 +76,15 @@ ALLOWED = {
         "gradio",
         "zoo.data.rooms",
         "zoo.image",
+        "zoo.page_server",
         "zoo.visual.picture",
         "zoo.inference.backends",
         "zoo.visual.scene",
+        "zoo.uploads",
     },
+    "zoo.demo.guard": {"starlette"},
+    "zoo.page_server": {"fastapi", "gradio", "starlette", "uvicorn", "zoo.demo.guard", "zoo.uploads"},
+    "zoo.uploads": set(),
     "zoo.weights.checkpoint": {"torch", "safetensors", "zoo.files", "zoo.variant", "zoo.model.network"},
     "zoo.importers.folded": {"numpy", "tflite", "onnx", "zoo.files"},
     "zoo.importers": {

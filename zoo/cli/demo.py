@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import webbrowser
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,6 +26,9 @@ def demo(
     port: Annotated[
         int | None, typer.Option(min=1, max=65535, help="Default: the first free one from 7860 on.")
     ] = None,
+    name: Annotated[
+        list[str] | None, typer.Option(help="Names it has besides, such as a proxy's: other names are refused.")
+    ] = None,
     threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads to use.")] = 2,
     open_: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
@@ -35,11 +39,13 @@ def demo(
     from ..variant import catalogue
 
     models = model or [v.name for v in reversed(catalogue()) if v.weights]
-    blocks, address = launch(
-        Service(models, artifact or [], threads), host, port, inbrowser=open_, prevent_thread_lock=True
-    )
-    console.out.print(f"{address} (Ctrl-C stops it)", soft_wrap=True)
-    blocks.block_thread()
+
+    def started(address: str) -> None:
+        console.out.print(f"{address} (Ctrl-C stops it)", soft_wrap=True)
+        if open_:
+            webbrowser.open(address)
+
+    launch(Service(models, artifact or [], threads), host, port, name or [], started)
 
 
 def register(app: typer.Typer, examples: Callable[..., str]) -> None:
