@@ -6,6 +6,8 @@ import contextlib
 import errno
 import os
 import stat
+import uuid
+from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
 
@@ -66,13 +68,23 @@ def _limit(most: int) -> str:
 
 def put(path: Path, content: bytes) -> None:
     """Write a file, in a folder that is made if need be. Raises ZooError, and leaves nothing, where it cannot be written."""
-    partial = path.with_name(path.name + ".partial")
+    with replacing(path) as partial:
+        partial.write_bytes(content)
+
+
+@contextlib.contextmanager
+def replacing(path: Path, suffix: str = "") -> Iterator[Path]:
+    """Where to write what is to become `path`: a name of its own in the same folder, so that of several writers each has one.
+    When all is written it is on the disk before it has its name; after an error nothing is left. Raises ZooError."""
+    partial = path.with_name(f".{uuid.uuid4().hex}.partial{suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.unlink(missing_ok=True)  # if it is a link, what it leads to is not ours
-        partial.write_bytes(content)
+        yield partial
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
+        raise ZooError(f"{path}: cannot be written ({error.strerror or error})") from error
+    finally:
         with contextlib.suppress(OSError):
             partial.unlink()
-        raise ZooError(f"{path}: cannot be written ({error.strerror or error})") from error

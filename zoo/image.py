@@ -15,11 +15,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from . import samples
 from .errors import ZooError
 from .files import opened
 
@@ -29,10 +31,11 @@ Depth = NDArray[np.float32]  # (H, W) metres
 COVER = (333, 250)  # width, height of the published recipe's scaled frame
 CROP = (304, 228)
 MOST_PIXELS = 100_000_000
+SEVERAL = "holds several pictures or frames; this is the first"
 # Of the formats that Pillow knows, those of photographs and films' frames. Never all: PostScript, under any name, would
 # start Ghostscript, and what few people use is where decoders have their faults.
 FORMATS = (
-    *("JPEG", "MPO", "PNG", "WEBP", "TIFF", "GIF", "BMP", "DIB", "PPM", "AVIF", "JPEG2000", "HEIF", "QOI"),
+    *("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "DIB", "PPM", "AVIF", "JPEG2000", "HEIF", "QOI"),
     "TGA",  # last, as it has no mark of its own
 )
 MOST_BYTES = 2**30  # of a picture's file, which some of Pillow's decoders read whole
@@ -41,7 +44,7 @@ NARROWEST = 2.0  # pictures longer than this ratio are seen in overlapping windo
 
 def from_pillow(picture: Image.Image) -> Pixels:
     """A Pillow image of any mode as upright RGB."""
-    return _rgb(ImageOps.exif_transpose(picture))
+    return _converted(picture, None)[0]
 
 
 def from_array(picture: NDArray[np.generic]) -> Pixels:
@@ -51,11 +54,20 @@ def from_array(picture: NDArray[np.generic]) -> Pixels:
     return picture.astype(np.uint8)
 
 
-def read(path: Path, most: int = MOST_PIXELS) -> Pixels:
+def read(path: Path, most: int = MOST_PIXELS, bits: int | None = None) -> Pixels:
     """Any picture as upright RGB: EXIF rotation applied, transparency on white, grey and 16-bit brought to 8-bit RGB.
+    `bits`: how many are in use of samples with more than 8; default: as zoo.samples finds them.
     Raises ZooError for what is no picture, is damaged, or has more than `most` pixels."""
+    return read_with_remarks(path, most, bits)[0]
+
+
+def read_with_remarks(path: Path, most: int = MOST_PIXELS, bits: int | None = None) -> tuple[Pixels, list[str]]:
+    """The same, and what a person should know of how it was read."""
     with pillow(path, most) as file:
-        return from_pillow(file)
+        if not samples.is_deep(file):
+            return _converted(file, bits)
+        with pillow(path, most) as again:
+            return _deep(file, again, bits)
 
 
 @contextmanager
@@ -64,11 +76,15 @@ def pillow(path: Path, most: int = MOST_PIXELS) -> Iterator[Image.Image]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what Pillow warns of is either read well or refused below
-            with opened(path, MOST_BYTES) as content, Image.open(content, formats=formats()) as file:
-                if file.width * file.height > most:
-                    limit = f"the limit is {most // 10**6} million"
-                    raise ZooError(f"{path}: {file.width}x{file.height} pixels; {limit}")
-                yield file
+            with opened(path, MOST_BYTES) as content:
+                significant = samples.significant(content)
+                with Image.open(content, formats=formats()) as file:
+                    if significant:
+                        file.info["sBIT"] = significant
+                    if file.width * file.height > most:
+                        limit = f"the limit is {most // 10**6} million"
+                        raise ZooError(f"{path}: {file.width}x{file.height} pixels; {limit}")
+                    yield file
     except ZooError:
         raise
     except FileNotFoundError as error:
@@ -93,16 +109,57 @@ def formats() -> tuple[str, ...]:
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
+@cache
+def suffixes() -> frozenset[str]:
+    """How files of these formats are called, in small letters: .jpg, .png, …"""
+    readable = {*formats(), "MPO"}  # that is how JPEG files with several pictures are called, and read as JPEG
+    return frozenset(suffix for suffix, name in Image.registered_extensions().items() if name in readable)
+
+
+def _converted(picture: Image.Image, bits: int | None) -> tuple[Pixels, list[str]]:
+    remarks = [SEVERAL] if _several(picture) else []
+    upright = ImageOps.exif_transpose(picture)
+    if not upright.mode.startswith(("I", "F")):
+        return _rgb(upright), remarks
+    values = np.asarray(upright)  # one channel of more than 8 bits
+    top = max(float(np.nanmax(values)), 1e-9)
+    if upright.mode.startswith("I"):
+        used, remark = samples.used(int(top), samples.declared(picture), bits)
+        top, remarks = 2.0**used - 1, remarks + ([remark] if remark else [])
+    return np.repeat(_eight(values, top)[..., None], 3, 2), remarks
+
+
+def _deep(picture: Image.Image, again: Image.Image, bits: int | None) -> tuple[Pixels, list[str]]:
+    """A colour picture of 16 bits, of which Pillow reads the upper 8: enough, unless those are not the ones in use."""
+    declared, upper = samples.declared(picture), np.asarray(picture)
+    colours = upper[..., :3].max(initial=0)
+    if bits is None and declared is None and colours >= 2**6:  # more than 14 bits
+        return _converted(picture, None)
+    lower = samples.lower(again)
+    values = upper.astype(np.uint16) << 8 | lower
+    used, remark = samples.used(int(values[..., :3].max(initial=0)), declared, bits)
+    picture.paste(Image.fromarray(_eight(values, 2.0**used - 1), picture.mode))
+    pixels, remarks = _converted(picture, None)
+    return pixels, remarks + ([remark] if remark else [])
+
+
+def _eight(values: NDArray[Any], top: float) -> NDArray[np.uint8]:
+    """Samples from 0 to `top` as 8 bits."""
+    made = np.empty(values.shape, np.uint8)
+    for row, shown in zip(values, made, strict=True):  # as doubles, all at once would take eight times the picture
+        shown[:] = np.rint(np.clip(np.nan_to_num(row.astype(np.float64)) / top * 255, 0, 255))
+    return made
+
+
+def _several(picture: Image.Image) -> bool:
+    """Whether a file holds more than one picture, without counting how many."""
+    try:
+        return bool(getattr(picture, "is_animated", False))
+    except Exception:  # a second one is there, and damaged
+        return True
+
+
 def _rgb(image: Image.Image) -> Pixels:
-    if image.mode.startswith(("I", "F")):  # one channel of more than 8 bits: its type tells the range, else its values
-        values = np.asarray(image)
-        top = 65535.0 if image.mode.startswith("I") else max(float(np.nanmax(values)), 1e-9)
-        pixels = np.empty((*values.shape, 3), np.uint8)
-        for row, shown in zip(
-            values, pixels, strict=True
-        ):  # as doubles, all at once would take eight times the picture
-            shown[:] = np.rint(np.clip(np.nan_to_num(row.astype(np.float64)) / top * 255, 0, 255))[:, None]
-        return pixels
     if "A" in image.getbands() or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import webbrowser
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -25,6 +26,9 @@ def demo(
     port: Annotated[
         int | None, typer.Option(min=1, max=65535, help="Default: the first free one from 7860 on.")
     ] = None,
+    name: Annotated[
+        list[str] | None, typer.Option(help="Names it has besides, such as a proxy's: other names are refused.")
+    ] = None,
     threads: Threads = 2,
     open_: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
     json: Json = False,
@@ -36,14 +40,17 @@ def demo(
     from ..variant import catalogue
 
     models = model or [v.name for v in reversed(catalogue()) if v.weights]
-    blocks, address = launch(
-        Service(models, artifact or [], threads), host, port, inbrowser=open_, prevent_thread_lock=True
-    )
-    if json:
-        console.show_json({"address": address, "models": models, "artifacts": [str(path) for path in artifact or []]})
-    else:
-        console.out.print(f"{address} (Ctrl-C stops it)", soft_wrap=True)
-    blocks.block_thread()
+
+    def started(address: str) -> None:
+        if json:
+            facts = {"address": address, "models": models, "artifacts": [str(path) for path in artifact or []]}
+            console.show_json(facts)
+        else:
+            console.out.print(f"{address} (Ctrl-C stops it)", soft_wrap=True)
+        if open_:
+            webbrowser.open(address)
+
+    launch(Service(models, artifact or [], threads), host, port, name or [], started)
 
 
 def register(app: typer.Typer) -> None:

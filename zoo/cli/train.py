@@ -119,7 +119,7 @@ class Sources:
         from ..data import store
         from ..data.frames import frames as read
         from ..evaluation.evaluate import judged
-        from ..inference.sources import PICTURES
+        from ..image import suffixes
         from ..weights import checkpoint
         from ..weights.load import load
 
@@ -132,7 +132,7 @@ class Sources:
         measured = store.measured(found[:-hold_out], cache / "frames", tick)
         self.stores: list[Store | None] = [measured, None, None]
         if photos and teacher:
-            paths = sorted(path for path in photos.rglob("*") if path.suffix.lower() in PICTURES)
+            paths = sorted(path for path in photos.rglob("*") if path.suffix.lower() in suffixes())
             name = checkpoint.digest(teacher / checkpoint.WEIGHTS)
             self.stores[1] = store.taught(paths, load(str(teacher)), name, cache / "photos", tick)
         if rooms:

@@ -1,6 +1,6 @@
 """Pictures with measured depth, in the layouts they come in. Each frame is loaded when asked for, and checked then.
 
-folder    rgb/<name>.jpg|png with depth/<name>.png, 16 bit, `scale` units to the metre
+folder    rgb/<name>.jpg (or any picture) with depth/<name>.png, 16 bit, `scale` units to the metre
 .h5       a folder tree of files with `rgb` (3, H, W) uint8 and `depth` (H, W) metres: FastDepth's preprocessed NYU
 .mat      the labelled NYU Depth v2 (Silberman et al. 2012): `images` (N, 3, W, H) and `depths` (N, W, H) as HDF5 keeps them
 """
@@ -18,10 +18,8 @@ import numpy as np
 
 from ..errors import ZooError
 from ..files import check
-from ..image import Depth, Pixels, pillow, read
+from ..image import Depth, Pixels, pillow, read, suffixes
 from .rooms import render
-
-PICTURES = (".jpg", ".jpeg", ".png")
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ def rooms(seeds: Iterable[int]) -> list[Frame]:
 
 
 def _pairs(folder: Path, scale: float) -> list[Frame]:
-    pictures = sorted(file for file in (folder / "rgb").iterdir() if file.suffix.lower() in PICTURES)
+    pictures = sorted(file for file in (folder / "rgb").iterdir() if file.suffix.lower() in suffixes())
     return [
         Frame(str(picture), partial(_pair, picture, folder / "depth" / f"{picture.stem}.png", scale))
         for picture in pictures

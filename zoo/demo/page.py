@@ -7,7 +7,7 @@ network and tells nobody anything. Its function is open to programs as `/depth`.
 from __future__ import annotations
 
 import contextlib
-import tempfile
+import os
 import time
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -22,9 +22,10 @@ from ..data import rooms
 from ..errors import ZooError
 from ..inference import backends as runtimes
 from ..visual import picture, scene
+from . import server
+from .uploads import Uploads
 
 MOST_PIXELS = 24_000_000
-MOST_BYTES = "20mb"
 WAITING = 256  # requests; more are refused
 LENS = (20, 120)  # degrees across
 KEPT = 3600  # seconds that what was made stays
@@ -47,20 +48,20 @@ class Service:
             runtime = self.find(choice)
             how = "torch" if choice[1] is None else f"compiled for {runtime.name}"
             self.choices[f"{runtime.model}, {how}"] = choice
-        self.folder = tempfile.TemporaryDirectory(prefix="fastdepth-zoo-")
+        self.folder = Uploads()
 
     def depth(self, photo: str | None, network: str, across: float) -> tuple[Any, str, str, str, dict[str, Any], Any]:
         """A picture's file, a choice, the lens in degrees -> (depth in colour, read-out, glTF file, 16-bit PNG file in
         millimetres, numbers, depth in millimetres). Raises ZooError."""
         if photo is None:
             raise ZooError("choose a picture first")
-        if network not in self.choices:
+        if not isinstance(network, str) or network not in self.choices:
             raise ZooError(f"no network {network!r}; there are {'; '.join(self.choices)}")
         if not isinstance(across, int | float) or not LENS[0] <= across <= LENS[1]:
             raise ZooError(f"a lens sees {LENS[0]} to {LENS[1]} degrees across, not {across!r}")
         runtime = self.find(self.choices[network])
         try:
-            pixels = image.read(Path(photo), MOST_PIXELS)
+            pixels, remarks = image.read_with_remarks(Path(photo), MOST_PIXELS)
         except ZooError as error:
             raise ZooError(str(error).replace(photo, Path(photo).name)) from error
         began = time.perf_counter()
@@ -78,10 +79,14 @@ class Service:
             "max_m": high,
             "milliseconds": seconds * 1e3,
             "frames_per_second": 1 / seconds,
+            "remarks": remarks,
         }
-        said = f"**{low:.2f}** to **{high:.2f} m**, in {seconds * 1e3:.0f} ms ({1 / seconds:.0f} fps). {HINT}"
+        said = (
+            f"**{low:.2f}** to **{high:.2f} m**, in {seconds * 1e3:.0f} ms ({1 / seconds:.0f} fps). {HINT}"
+            + "".join(f" Note: {remark}." for remark in remarks)
+        )
         self._tidy()
-        made = Path(tempfile.mkdtemp(dir=self.folder.name))
+        made = self.folder.new()
         (made / "scene.glb").write_bytes(scene.mesh(pixels, depth, across))
         raw = picture.write_raw(depth, made / "depth.png", "png16")
         units = np.clip(depth * 1000, 0, 65535).round().astype(np.uint16)
@@ -111,23 +116,57 @@ class Service:
         return [str(path) for path in paths]
 
 
+class Page(gr.Blocks):
+    """Gradio's Blocks, which look at what a request names only after our own judgement of it."""
+
+    def __init__(self, folder: Uploads) -> None:
+        super().__init__(title="FastDepth Zoo", delete_cache=(KEPT, KEPT), analytics_enabled=False)
+        self.folder = folder
+
+    async def process_api(self, block_fn: Any, inputs: Any, *rest: Any, **named: Any) -> Any:
+        """As Gradio's, for every function of the page and every way to call it."""
+        event = named.get("event_data")
+        try:
+            self.folder.check([inputs, event._data if event else None])
+        except ZooError as error:
+            raise _shown(error) from error
+        return await super().process_api(block_fn, inputs, *rest, **named)
+
+    async def preprocess_data(self, block_fn: Any, *given: Any, **named: Any) -> Any:
+        """As Gradio's, which raises whatever its parsing trips over, and gives none for no example at all."""
+        with contextlib.suppress(Exception):
+            values = await super().preprocess_data(block_fn, *given, **named)
+            if not any(v is None and isinstance(b, gr.Dataset) for v, b in zip(values, block_fn.inputs, strict=True)):
+                return values
+        raise _shown("this is not what the function takes; see the API's description")
+
+
+def _shown(reason: object) -> gr.Error:
+    return gr.Error(str(reason), title="This did not work", print_exception=False)
+
+
 def page(service: Service) -> gr.Blocks:
     """The page as Gradio Blocks."""
 
     def depth(photo: dict[str, Any] | None, network: str, across: float) -> Any:
         try:
-            return service.depth(photo["path"] if photo else None, network, across)
+            return service.depth(photo and str(service.folder.find(photo["path"])), network, across)
         except ZooError as error:
-            raise gr.Error(str(error), title="This did not work", print_exception=False) from error
+            raise _shown(error) from error
 
     def changed(photo: dict[str, Any] | None, network: str, across: float) -> Any:
         return (None, HINT, None, None, None, None) if photo is None else depth(photo, network, across)
 
-    def pointed(units: Any, event: gr.SelectData) -> str:
-        return service.read_out(units, *event.index)
+    def pointed(units: Any, event: gr.EventData) -> str:
+        try:
+            x, y = event.index
+            return service.read_out(units, int(x), int(y))
+        except (AttributeError, TypeError, ValueError, OverflowError):  # not from this page
+            return HINT
 
+    os.environ["GRADIO_TEMP_DIR"] = service.folder.name  # Gradio reads it when components are made, and at each request
     blocks: gr.Blocks
-    with gr.Blocks(title="FastDepth Zoo", delete_cache=(KEPT, KEPT), analytics_enabled=False) as blocks:
+    with Page(service.folder) as blocks:
         gr.Markdown("# FastDepth Zoo\nMetric depth from one photo. Trained on rooms: indoors, 0.5 to 10 m.")
         units = gr.State(None, time_to_live=KEPT)
         with gr.Row():
@@ -150,8 +189,7 @@ def page(service: Service) -> gr.Blocks:
                     numbers = gr.JSON(label="What was measured")
         results = [coloured, said, cloud, raw, numbers, units]
         given = [photo, network, across]
-        # without Gradio's preprocessing: reading the file, and saying what is wrong with it, is ours; that it is an upload
-        # of this page's, Gradio checks all the same
+        # without Gradio's preprocessing: reading the file, and saying what is wrong with it, is ours
         start.click(depth, given, results, api_name="depth", preprocess=False)
         gr.on(
             [photo.change, network.change, across.release],
@@ -166,21 +204,14 @@ def page(service: Service) -> gr.Blocks:
     return blocks
 
 
-def launch(service: Service, host: str | None = None, port: int | None = None, **options: Any) -> tuple[Any, str]:
-    """Serve the page: (its Blocks, its address). `host`: default this machine alone, or what GRADIO_SERVER_NAME says; `port`:
-    default the first free one from 7860. Raises ZooError where it cannot."""
-    blocks = page(service)
-    try:
-        _, address, _ = blocks.launch(
-            server_name=host,
-            server_port=port,
-            share=False,
-            quiet=True,
-            show_error=True,
-            max_file_size=MOST_BYTES,
-            footer_links=["api"],
-            **options,
-        )
-    except OSError as error:
-        raise ZooError(f"port {port}: {error}" if port else str(error)) from error
-    return blocks, address
+def launch(
+    service: Service,
+    host: str | None = None,
+    port: int | None = None,
+    names: Sequence[str] = (),
+    started: Callable[[str], object] = lambda address: None,
+) -> None:
+    """Serve the page until the process is told to stop. `host`: default this machine alone, or what GRADIO_SERVER_NAME says;
+    `port`: default the first free one from 7860; `names`: those it has besides, through a proxy; `started` is called with
+    the page's address. Raises ZooError where it cannot listen."""
+    server.serve(page(service), service.folder, host, port, names, started)

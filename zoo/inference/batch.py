@@ -20,7 +20,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from .. import image, outputs
 from ..errors import ZooError
-from ..files import opened, put
+from ..files import opened, put, replacing
 from . import backends as runtimes
 from .sources import expand, shard
 
@@ -42,11 +42,13 @@ class Bulk:
     index: Path
 
     @classmethod
-    def plan(cls, sources: list[str], out: Path, part: str | None = None, limit: int | None = None) -> Bulk:
+    def plan(
+        cls, sources: list[str], out: Path, part: str | None = None, limit: int | None = None, recursive: bool = False
+    ) -> Bulk:
         """Every picture's file in `out`: its place below its source, with `.depth.png` after its name. Raises ZooError
         where two pictures have the same place."""
         owners: dict[Path, Path] = {}
-        for path, place in expand(sources).items():
+        for path, place in expand(sources, recursive, out).items():
             target = place.with_name(f"{place.name}.depth.png")
             if owner := owners.get(target):
                 raise ZooError(
@@ -71,10 +73,12 @@ class Bulk:
 class Worker:
     """Reads, predicts and writes. One is built per process, by whatever engine runs it."""
 
-    def __init__(self, model: str, artifact: Path | None, threads: int, root: Path, out: Path) -> None:
+    def __init__(
+        self, model: str, artifact: Path | None, threads: int, root: Path, out: Path, bits: int | None = None
+    ) -> None:
         """`root` is what paths of pictures are meant from, wherever this process runs; `out` has the depths."""
         self.runtime = runtimes.find(model, artifact, threads)
-        self.root, self.out = root, root / out
+        self.root, self.out, self.bits = root, root / out, bits
 
     def __call__(self, batch: Iterable[tuple[str, str]]) -> list[Row]:
         """(picture, depth file) pairs -> a row each, `status` "ok" or what is wrong with the picture."""
@@ -85,7 +89,7 @@ class Worker:
         path = self.out / target
         named = {"source": source, "model": self.runtime.model, "weights_sha256": self.runtime.weights}
         facts = finished(path)
-        kept = facts is not None and facts["weights_sha256"] == self.runtime.weights
+        kept = facts is not None and facts["weights_sha256"] == self.runtime.weights and facts.get("bits") == self.bits
         try:
             if not kept:
                 facts = self._make(self.root / source, path)
@@ -94,7 +98,8 @@ class Worker:
             return named | {"status": str(error).replace(f"{self.root}/", ""), "kept": False}
 
     def _make(self, source: Path, target: Path) -> Row:
-        depth = self.runtime.predict(image.read(source))
+        pixels, remarks = image.read_with_remarks(source, bits=self.bits)
+        depth = self.runtime.predict(pixels)
         units = np.clip(depth / METRES, 0, 65535).round().astype(np.uint16)
         low, middle, high = (round(float(value) * METRES, 4) for value in np.percentile(units, (0, 50, 100)))
         facts = {
@@ -107,7 +112,8 @@ class Worker:
             "model": self.runtime.model,
             "weights_sha256": self.runtime.weights,
             "runtime": self.runtime.name,
-        }
+            "remarks": "; ".join(remarks) or None,
+        } | ({"bits": self.bits} if self.bits else {})
         header, buffer = PngInfo(), BytesIO()
         header.add_text(KEY, json.dumps(facts))
         Image.fromarray(units).save(buffer, "PNG", pnginfo=header, compress_level=QUICK)
@@ -136,7 +142,7 @@ class Index:
         text, number, count = pa.string(), pa.float64(), pa.int32()
         columns = {"source": text, "depth": text, "height": count, "width": count}
         columns |= dict.fromkeys(("metres_per_unit", "min_m", "median_m", "max_m"), number)
-        columns |= dict.fromkeys(("status", "model", "weights_sha256", "runtime"), text)
+        columns |= dict.fromkeys(("status", "model", "weights_sha256", "runtime", "remarks"), text)
         self.schema, self.path = pa.schema(columns.items(), {"software": outputs.mark(COMMAND)}), path
 
     def write(self, rows: Iterable[Row]) -> None:
@@ -144,19 +150,15 @@ class Index:
         import pyarrow as pa
         from pyarrow import parquet
 
-        partial = self.path.with_name(self.path.name + ".partial")
         waiting: list[Row] = []
-        try:
-            partial.parent.mkdir(parents=True, exist_ok=True)
-            with parquet.ParquetWriter(partial, self.schema, compression="zstd") as writer:
-                for row in rows:
-                    waiting.append(row)
-                    if len(waiting) == ROWS:
-                        writer.write_table(pa.Table.from_pylist(waiting, self.schema))
-                        waiting.clear()
-                writer.write_table(pa.Table.from_pylist(waiting, self.schema))
-            partial.replace(self.path)
-        except OSError as error:
-            raise ZooError(f"{self.path}: cannot be written ({error.strerror or error})") from error
-        finally:
-            partial.unlink(missing_ok=True)
+        with (
+            replacing(self.path) as partial,
+            partial.open("wb") as file,  # and no path, which would have to be UTF-8
+            parquet.ParquetWriter(file, self.schema, compression="zstd") as writer,
+        ):
+            for row in rows:
+                waiting.append(row)
+                if len(waiting) == ROWS:
+                    writer.write_table(pa.Table.from_pylist(waiting, self.schema))
+                    waiting.clear()
+            writer.write_table(pa.Table.from_pylist(waiting, self.schema))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ZooError
-from ..files import check
+from ..files import check, replacing
 from ..image import Depth, Pixels
 from ..visual import picture
 
@@ -91,10 +91,11 @@ def convert(
         raise ZooError(f"{out}: cannot write this kind of video; use {' or '.join(CODES)}")
     cv2 = _cv2()
     rate, total, stream = frames(source)
-    partial = out.with_name(f"{out.stem}.partial{out.suffix}")
     writer, limit, count = None, (0.0, 1.0), 0
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        contextlib.closing(stream),
+        replacing(out, out.suffix) as partial,
+    ):
         with contextlib.suppress(KeyboardInterrupt):
             for frame in itertools.islice(stream, most):
                 depth = predict(frame)
@@ -115,10 +116,6 @@ def convert(
             raise ZooError(f"{source}: no frame could be read")
         writer.release()
         _sign(partial, software)
-        partial.replace(out)
-    finally:
-        stream.close()
-        partial.unlink(missing_ok=True)
     return count
 
 

@@ -17,7 +17,7 @@ from ..outputs import claim, mark, marked, vouched
 from ..visual import picture
 from . import films as video
 from .predictor import Predictor
-from .sources import expand, shard
+from .sources import DEPTHS, expand, shard
 
 COMMAND = "predict"
 Tick = Callable[[str, int, int], None]
@@ -34,6 +34,8 @@ class Job:
         frames: int | None,
         part: str | None = None,
         limit: int | None = None,
+        recursive: bool = False,
+        bits: int | None = None,
         *,
         overwrite: bool = False,
     ) -> None:
@@ -41,7 +43,7 @@ class Job:
         something of the user's would be overwritten."""
         if raw not in (None, *picture.RAW):
             raise ZooError(f"--raw {raw}: choose one of {', '.join(picture.RAW)}")
-        self.raw, self.frames = raw, frames
+        self.raw, self.frames, self.bits = raw, frames, bits
         if any(video.is_video(source) for source in sources):
             if len(sources) > 1 or raw:
                 raise ZooError("a video or camera goes alone, without --raw")
@@ -51,10 +53,10 @@ class Job:
             claim([(self.film[1], marked(COMMAND))], [Path(source)], overwrite=overwrite)
             return
         self.film = None
-        every = list(expand(sources))
+        every = list(expand(sources, recursive, out or DEPTHS))
         several = len(every) > 1 or any(Path(source).is_dir() for source in sources)
         if out is None:
-            out = Path("depth") if several else Path(f"{every[0].stem}-depth.png")
+            out = DEPTHS if several else Path(f"{every[0].stem}-depth.png")
         elif several and out.suffix.lower() in picture.FORMATS and not out.is_dir():
             raise ZooError(f"{out}: {len(every)} pictures need a folder to be written to")
         if several or out.is_dir() or not out.suffix:
@@ -85,7 +87,7 @@ class Job:
         return rows
 
     def _picture(self, source: Path, target: Path, predict: Predictor) -> dict[str, Any]:
-        pixels = image.read(source)
+        pixels, remarks = image.read_with_remarks(source, bits=self.bits)
         began = time.perf_counter()
         depth = predict(pixels)
         milliseconds = (time.perf_counter() - began) * 1e3
@@ -108,6 +110,7 @@ class Job:
             "median_m": middle,
             "max_m": high,
             "milliseconds": milliseconds,
+            "remarks": remarks,
         }
 
     def _film(self, source: str, target: Path, predict: Predictor, tick: Tick) -> dict[str, Any]:

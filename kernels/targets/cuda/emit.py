@@ -22,8 +22,12 @@ def network_c(program: Program, facts: Facts, kernels: Mapping[Workload, Kernel]
             *constants(program, facts),
             f"const int network_capability[2] = {{{gpu.capability[0]}, {gpu.capability[1]}}};",
             "",
-            "const char network_ptx[] =",
-            *(f"    {json.dumps(line + chr(10), ensure_ascii=True)}" for line in ptx.splitlines()),
+            "const char network_ptx[] =",  # without indents and empty lines: both the library and the program hold it
+            *(
+                f"    {json.dumps(line + chr(10), ensure_ascii=True)}"
+                for line in map(str.strip, ptx.splitlines())
+                if line
+            ),
             "    ;",
             "",
             "const step network_steps[] = {",
