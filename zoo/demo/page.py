@@ -150,7 +150,8 @@ def page(service: Service) -> gr.Blocks:
 
     def depth(photo: dict[str, Any] | None, network: str, across: float) -> Any:
         try:
-            return service.depth(photo and str(service.folder.find(photo["path"])), network, across)
+            path = None if photo is None else str(service.folder.find(photo["path"]))
+            return service.depth(path, network, across)
         except ZooError as error:
             raise _shown(error) from error
 

@@ -19,8 +19,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from .demo.guard import EVERY, PROGRESS, UPLOAD, Guard
-from .errors import ZooError
+from ..errors import ZooError
+from .guard import EVERY, PROGRESS, UPLOAD, Guard
 from .uploads import Uploads
 
 MOST_BYTES = 20 * 2**20  # of an upload
