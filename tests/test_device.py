@@ -155,7 +155,9 @@ def test_one_device_is_shown_whole_with_its_source(zoo):
 
 def test_a_log_beside_its_own_record_is_looked_into(zoo, written, tmp_path):
     written('name = "rpi4"', 'name = "mine"')
-    line = (FOLDER.parent / "logs" / "tx2-cpu.jsonl").read_text().splitlines()[0].replace('"tx2-cpu"', '"mine"')
+    line = (
+        (FOLDER.parent / "tuning" / "logs" / "tx2-cpu.jsonl").read_text().splitlines()[0].replace('"tx2-cpu"', '"mine"')
+    )
     (tmp_path / "mine.jsonl").write_text(line + "\n")
     for words in (("show",), ("best",), ("check",)):
         code, _, err = zoo("log", *words, "mine.jsonl")

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from test_kernels import ACTIVATION, CHANNELS, SIDE, TAIL, agree, blocked, planar
 
 from conftest import ROOT, seeded
-from zoo.kernels.algorithm import ALGORITHMS
 from zoo.kernels.artifact.build import build
 from zoo.kernels.artifact.lower import lower, symbol
 from zoo.kernels.device import device, records
@@ -23,6 +22,7 @@ from zoo.kernels.errors import KernelError
 from zoo.kernels.ir.rewrite import rewrite
 from zoo.kernels.ir.trace import trace
 from zoo.kernels.ir.workload import Workload
+from zoo.kernels.layout import pack, pack_bias
 from zoo.kernels.records import tuned
 from zoo.kernels.runtime.fastdepth import FastDepth
 from zoo.kernels.targets.cpu.space import check, default, space
@@ -49,8 +49,7 @@ def settle(w, data):
 
 def one_by_one(w, device, knobs, x, k, b, skip):
     """Run one kernel, its threads in turn: planar in, planar out."""
-    algorithm = ALGORITHMS[w.kind]
-    operands = [x if w.kind == "stem" else blocked(x, 1), algorithm.pack(k, 1), algorithm.pack_bias(b, 1)]
+    operands = [x if w.kind == "stem" else blocked(x, 1), pack(w, k, 1), pack_bias(w, b, 1)]
     operands += [] if skip is None else [blocked(skip, 1)]
     result = np.full((1, *w.out_sides) if w.kind == "head" else (w.cout, *w.out_sides, 1), np.nan, np.float32)
     simulate.compiled(w, device, knobs)(*operands, result)

@@ -15,6 +15,7 @@ from zoo.kernels.artifact.lower import symbol
 from zoo.kernels.device import host, records
 from zoo.kernels.errors import KernelError
 from zoo.kernels.ir.workload import Workload
+from zoo.kernels.layout import pack, pack_bias
 from zoo.kernels.targets.cpu.schedule import schedule
 from zoo.kernels.targets.cpu.space import check, default, space
 
@@ -76,7 +77,7 @@ def run(w, device, knobs, x, k, b, skip):
     module = schedule(computation, w, device, knobs, symbol(w)).mod
     compiled = tvm.compile(module, target=tvm.target.Target(dict(device.target)))
     operands = [x if w.kind == "stem" else blocked(x, device.lanes)]
-    operands += [] if k is None else [algorithm.pack(k, device.lanes), algorithm.pack_bias(b, device.lanes)]
+    operands += [] if k is None else [pack(w, k, device.lanes), pack_bias(w, b, device.lanes)]
     operands += [] if skip is None else [blocked(skip, device.lanes)]
     count = -(-w.cout // device.lanes)
     shape = (1, *w.out_sides) if w.kind == "head" else (count, *w.out_sides, device.lanes)
@@ -194,9 +195,8 @@ def test_an_illegal_setting_is_refused_with_the_reason(change, reason):
 
 
 def test_a_wrong_kernel_is_noticed(monkeypatch):
-    """The net itself: plant a mistake in an algorithm and see the comparison fail."""
-    right = ALGORITHMS["pointwise"].pack
-    monkeypatch.setattr(ALGORITHMS["pointwise"], "pack", lambda k, lanes: right(k, lanes) * np.float32(1.001))
+    """The net itself: plant a mistake in what a kernel reads and see the comparison fail."""
+    monkeypatch.setitem(globals(), "pack", lambda w, k, lanes, right=pack: right(w, k, lanes) * np.float32(1.001))
     w = Workload.parse("pointwise1s1-f32-c8-k8-4x4+relu")
     with pytest.raises(AssertionError, match="pointwise1s1"):
         agree(w, host(), default(w, host()))

@@ -1,7 +1,7 @@
-"""What each kernel computes: the equation, then the computation, nothing else. How it runs is kernels/schedule.
+"""What each kernel computes: the equation, then the computation, nothing else. How it runs is its target's schedule.
 
-Feature maps are channel blocks (ceil(C / lanes), H, W, lanes), lanes past C zero; image and depth are planar (C, H, W).
-Every algorithm has the blocks `padded` (where it pads), `conv` and `result`, the names schedules know it by.
+Shapes are those of kernels/layout.py. Every algorithm has the blocks `padded` (where it pads), `conv` and `result`, the names
+schedules know it by.
 """
 
 from types import ModuleType

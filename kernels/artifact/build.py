@@ -168,7 +168,7 @@ def _manifest(program: Program, model: dict[str, Any], macs: int, kernels: Facts
         "requires": list(device.requires),
         "linked_for": device.linker,
         "lanes": device.lanes,
-        "dtype": "f32",
+        "dtype": str(program.plan.dtype),
         "input": list(shapes[program.plan.input]),
         "output": list(shapes[program.plan.output][1:]),
         "unit": "metres",

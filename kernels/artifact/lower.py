@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
+from typing import Any
 
-import numpy as np
+from numpy.typing import NDArray
 
 from ..device import Device
+from ..dtype import DType
 from ..errors import KernelError
-from ..ir.memory import LINE, layout
+from ..ir.memory import LINE, arrange
 from ..ir.plan import Plan, Step
 from ..ir.workload import Workload
+from ..layout import blocked_shape, pack, pack_bias
 from ..records import Record
 from ..targets.cpu.space import check, default, staged
-
-FLOAT = 4  # bytes
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,12 @@ class Operand:
     place: str  # arena | parameters | image | depth
     offset: int
     shape: tuple[int, ...]
+    dtype: DType
+
+    @property
+    def bytes(self) -> int:
+        """Bytes that it takes."""
+        return self.dtype.bytes * prod(self.shape)
 
 
 @dataclass(frozen=True)
@@ -52,13 +60,11 @@ class Program:
 
 def lower(plan: Plan, device: Device, records: Mapping[Workload, Record]) -> Program:
     """Choose knobs (the records', else the default), pack the parameters, give every tensor its place."""
-    from ..algorithm import ALGORITHMS
-
-    lanes = device.lanes
-    shapes = {name: _blocked(shape, lanes) for name, shape in plan.shapes().items()}
-    sizes = {n: FLOAT * int(np.prod(s)) for n, s in shapes.items() if n not in (plan.input, plan.output)}
+    lanes, dtype = device.lanes, plan.dtype
+    shapes = {name: blocked_shape(shape, lanes) for name, shape in plan.shapes().items()}
+    sizes = {n: dtype.bytes * prod(s) for n, s in shapes.items() if n not in (plan.input, plan.output)}
     parts = [part for join in plan.joins.values() for part in join]
-    offsets, arena = layout({n: size for n, size in sizes.items() if n not in parts}, plan.lifetimes())
+    offsets, arena = arrange({n: size for n, size in sizes.items() if n not in parts}, plan.lifetimes())
     for name, join in plan.joins.items():
         offset = offsets[name]
         for part in join:
@@ -71,25 +77,25 @@ def lower(plan: Plan, device: Device, records: Mapping[Workload, Record]) -> Pro
 
     packed = bytearray()
 
-    def parameter(values: np.ndarray) -> Operand:
-        operand = Operand("parameters", len(packed), values.shape)
-        packed.extend(values.astype("<f4").tobytes())
+    def parameter(values: NDArray[Any]) -> Operand:
+        operand = Operand("parameters", len(packed), values.shape, dtype)
+        packed.extend(values.astype(dtype.numpy).tobytes())
         packed.extend(bytes(-len(packed) % LINE))
         return operand
 
     def tensor(name: str) -> Operand:
         if name == plan.input:
-            return Operand("image", 0, plan.shapes()[name])
+            return Operand("image", 0, plan.shapes()[name], dtype)
         if name == plan.output:
-            return Operand("depth", 0, plan.shapes()[name])
-        return Operand("arena", offsets[name], shapes[name])
+            return Operand("depth", 0, plan.shapes()[name], dtype)
+        return Operand("arena", offsets[name], shapes[name], dtype)
 
     calls = []
     for step in plan.steps:
-        algorithm, learnt = ALGORITHMS[step.workload.kind], []
+        learnt = []
         if step.workload.kind != "pool":
-            weight = algorithm.pack(plan.parameters[f"{step.name}.weight"], lanes)
-            bias = algorithm.pack_bias(plan.parameters[f"{step.name}.bias"], lanes)
+            weight = pack(step.workload, plan.parameters[f"{step.name}.weight"], lanes)
+            bias = pack_bias(step.workload, plan.parameters[f"{step.name}.bias"], lanes)
             learnt = [parameter(weight), parameter(bias)]
         skip = [tensor(step.skip)] if step.skip else []
         operands = (tensor(step.source), *learnt, *skip, tensor(step.result))
@@ -117,11 +123,6 @@ def symbol(w: Workload) -> str:
     return "fd_" + "".join(c if c.isalnum() else "_" for c in str(w))
 
 
-def _blocked(shape: tuple[int, int, int], lanes: int) -> tuple[int, ...]:
-    channels, height, width = shape
-    return (-(-channels // lanes), height, width, lanes)
-
-
 def workspace(w: Workload, knobs: dict[str, int], device: Device) -> int:
     """Bytes that one task allocates: staged input and accumulators, each rounded up to lines.
 
@@ -130,4 +131,4 @@ def workspace(w: Workload, knobs: dict[str, int], device: Device) -> int:
     if device.gpu:
         return 0
     tile = max(knobs["cols"], 1) * knobs.get("rows", 1) * knobs.get("blocks", 1) * device.lanes
-    return staged(w, knobs.get("strip", 1), device) + 2 * FLOAT * tile + 4 * LINE
+    return staged(w, knobs.get("strip", 1), device) + 2 * w.dtype.bytes * tile + 4 * LINE

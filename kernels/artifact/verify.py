@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ..device import Device
+from ..dtype import DType
 from ..errors import KernelError
 from ..ir.plan import Array, Plan
 from ..ir.reference import interpret
@@ -22,7 +23,6 @@ from ..records import tuned
 from ..runtime.fastdepth import MANIFEST, FastDepth
 from .lower import lower
 
-TOLERANCE = {"f32": 1e-4}  # metres
 RUNS = 15
 Tick = Callable[[str, int, int], None]
 Run = Callable[[Array], Array]  # (3, H, W) in [0, 1] -> (H, W) metres
@@ -42,7 +42,7 @@ def verify(folder: Path, plan: Plan, eager: Run) -> Report:
     with FastDepth(folder, 1) as compiled:
         image = np.random.default_rng(0).random((3, compiled.height, compiled.width), np.float32)
         error = float(np.abs(compiled(image) - eager(image)).max())
-        if not error <= TOLERANCE["f32"]:
+        if not error <= plan.dtype.tolerance:
             raise KernelError(f"{folder}: {_first_divergence(compiled, plan, image)}")
         pairs = [(_milliseconds(eager, image), _milliseconds(compiled, image)) for _ in range(RUNS)]
     return Report(error, *(float(np.median(times)) for times in zip(*pairs, strict=True)))
@@ -54,7 +54,8 @@ def emulate(folder: Path, machine: str, eager: Run) -> float | None:
     qemu, libraries = shutil.which(f"qemu-{machine}-static"), Path(f"/usr/{machine}-linux-gnu")
     if qemu is None or not libraries.is_dir():
         return None
-    _, height, width = json.loads((folder / MANIFEST).read_text())["input"]
+    manifest = json.loads((folder / MANIFEST).read_text())
+    _, height, width = manifest["input"]
     pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
     with tempfile.TemporaryDirectory() as scratch:
         photo, depth = Path(scratch) / "photo.ppm", Path(scratch) / "depth.pfm"
@@ -66,7 +67,7 @@ def emulate(folder: Path, machine: str, eager: Run) -> float | None:
         found = read_pfm(depth)
     image: Array = np.divide(pixels.transpose(2, 0, 1), 255, dtype=np.float32)
     error = float(np.abs(np.subtract(found, eager(image))).max())
-    if not error <= TOLERANCE["f32"]:
+    if not error <= DType.parse(manifest["dtype"]).tolerance:
         raise KernelError(f"{folder}: under {qemu}, compiled and eager differ by {error:.1e} m")
     return error
 
@@ -80,7 +81,7 @@ def simulated(plan: Plan, device: Device, eager: Run, tick: Tick) -> float:
     shape = program.plan.shapes()[program.plan.input]
     image = np.random.default_rng(0).random(shape, np.float32)
     error = float(np.abs(run(program, image, tick) - eager(image)).max())
-    if not error <= TOLERANCE["f32"]:
+    if not error <= plan.dtype.tolerance:
         raise KernelError(f"{device.name}: kernels and eager differ by {error:.1e} m")
     return error
 
@@ -104,6 +105,6 @@ def _first_divergence(compiled: FastDepth, plan: Plan, image: Array) -> str:
     _, found = compiled.observe(image)
     for step in plan.steps:
         worst = float(np.abs(found[step.result] - expected[step.result]).max())
-        if not worst <= TOLERANCE["f32"]:
+        if not worst <= plan.dtype.tolerance:
             return f"compiled and eager part at {step.name} ({step.workload}) by {worst:.1e}"
     return "compiled and eager differ, though every step agrees with its reference"

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from ..dtype import DType
 from .workload import Workload
 
-Array = NDArray[np.float32]
+Array = NDArray[np.float32]  # images, depths, and parameters as they were trained
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,11 @@ class Plan:
     def output(self) -> str:
         """Name of the tensor that is the depth map."""
         return self.steps[-1].result
+
+    @property
+    def dtype(self) -> DType:
+        """What its tensors hold."""
+        return self.steps[0].workload.dtype
 
     @property
     def macs(self) -> int:

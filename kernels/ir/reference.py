@@ -15,7 +15,7 @@ Real = NDArray[np.floating[Any]]
 
 def interpret(plan: Plan, image: Array) -> dict[str, Array]:
     """Every tensor of the plan by name, (channels, height, width), for an image (3, H, W)."""
-    tensors = {plan.input: image.astype(np.float32)}
+    tensors = {plan.input: image.astype(plan.dtype.numpy)}
     for step in plan.steps:
         tensors[step.result] = run_step(plan, step, tensors)
         for name, join in plan.joins.items():
@@ -35,8 +35,10 @@ def run_step(plan: Plan, step: Step, tensors: Mapping[str, Array]) -> Array:
     )
     if step.normalised:
         y = (y - column["mean"]) / np.sqrt(column["variance"]) * column["gain"] + column["shift"]
-    summed = (y + column.get("bias", 0)).astype(np.float32)  # from here on in float32, as kernels do
-    return elementwise(step.workload.epilogue, summed, step, tensors).astype(np.float32)
+    dtype = step.workload.dtype
+    summed: Array = (y + column.get("bias", 0)).astype(dtype.accumulator.numpy)  # from here on as kernels do
+    result: Array = elementwise(step.workload.epilogue, summed, step, tensors).astype(dtype.numpy)
+    return result
 
 
 def elementwise(names: Sequence[str], y: Real, step: Step, tensors: Mapping[str, Array]) -> Real:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+from ..dtype import F32, DType
 from ..errors import KernelError
 
 KINDS = ("stem", "depthwise", "pointwise", "conv", "head", "pool")
@@ -36,7 +37,7 @@ class Workload:
     width: int
     epilogue: tuple[str, ...] = ()
     prologue: tuple[str, ...] = ()
-    dtype: str = "f32"
+    dtype: DType = F32
 
     def __str__(self) -> str:
         channels = f"c{self.cin}" + ("" if self.kind in PER_CHANNEL else f"-k{self.cout}")
@@ -55,9 +56,10 @@ class Workload:
         for found, known in ((epilogue, EPILOGUE), (prologue, PROLOGUE)):
             if unknown := [word for word in found if word not in known]:
                 raise KernelError(f"{name!r}: unknown operation {unknown[0]!r}; known: {', '.join(known)}")
+        dtype = DType.parse(match["dtype"])
         sizes = {name: int(match[name]) for name in ("taps", "stride", "cin", "height", "width")}
         cout = int(match["cout"] or match["cin"])
-        return cls(match["kind"], cout=cout, epilogue=epilogue, prologue=prologue, dtype=match["dtype"], **sizes)
+        return cls(match["kind"], cout=cout, epilogue=epilogue, prologue=prologue, dtype=dtype, **sizes)
 
     @property
     def conv_sides(self) -> tuple[int, int]:

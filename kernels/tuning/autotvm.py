@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..device import Device
+from ..dtype import F32
 from ..errors import KernelError
 from ..ir.workload import Workload
 from ..records import FOREIGN, Record
@@ -32,8 +33,8 @@ def parse(line: str, device: str, host: str) -> Record:
         content = json.loads(line)
         _, task, arguments, _, operator, setting = content["i"]
         seconds, failed, _, when = content["r"]
-        if content["v"] != 0.1 or task not in NCHW or operator[-1] != "float32":
-            raise KernelError(f"not an AutoTVM 0.1 record of a float32 NCHW convolution (task {task!r})")
+        if content["v"] != 0.1 or task not in NCHW or operator[-1] != F32.tvm:
+            raise KernelError(f"not an AutoTVM 0.1 record of a {F32.tvm} NCHW convolution (task {task!r})")
         (_, (batch, cin, height, width), _), (_, (cout, _, taps, _), _), (stride, _) = arguments[:3]
         workload = Workload(_kind(task, cin, cout, taps), taps, stride, cin, cout, height, width)
         if "depthwise" in task:

@@ -153,6 +153,9 @@ def _time(device: Device, workload: Workload, knobs: dict[str, int]) -> list[flo
     module = schedule(te.create_prim_func(operands), workload, device, knobs, "kernel").mod
     compiled = tvm.compile(module, target=tvm.target.Target(dict(device.target))).jit()
     rng = np.random.default_rng(0)
-    tensors = [tvm.runtime.tensor(rng.random([int(n) for n in o.shape], np.float32)) for o in operands]
+    tensors = [
+        tvm.runtime.tensor(rng.random([int(n) for n in o.shape], np.float32).astype(workload.dtype.numpy))
+        for o in operands
+    ]
     evaluate = compiled.time_evaluator("kernel", tvm.cpu(), number=1, repeat=RUNS + 1, cache_flush_bytes=FLUSH)
     return [round(float(seconds), 9) for seconds in evaluate(*tensors).results[1:]]

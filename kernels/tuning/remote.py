@@ -97,11 +97,8 @@ class Board:
         operands, used = [], 0
         for tensor in ALGORITHMS[workload.kind].compute(workload, self.device.lanes):
             shape = tuple(int(extent) for extent in tensor.shape)
-            operands.append(Operand("arena", used, shape))
-            size = 4
-            for extent in shape:
-                size *= extent
-            used += -(-size // LINE) * LINE
+            operands.append(Operand("arena", used, shape, workload.dtype))
+            used += -(-operands[-1].bytes // LINE) * LINE
         call = Call(Step("kernel", workload, "x"), symbol(workload), tuple(operands))
         required = "".join(f"{json.dumps(name)}, " for name in self.device.requires)
         return "\n".join(

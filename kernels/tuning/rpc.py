@@ -100,7 +100,12 @@ def _run(device: Device, session: Any, workload: Workload, library: Path) -> lis
     session.upload(str(library))
     rng = np.random.default_rng(0)
     operands = ALGORITHMS[workload.kind].compute(workload, device.lanes)
-    tensors = [tvm.runtime.tensor(rng.random([int(n) for n in o.shape], np.float32), session.cpu()) for o in operands]
+    tensors = [
+        tvm.runtime.tensor(
+            rng.random([int(n) for n in o.shape], np.float32).astype(workload.dtype.numpy), session.cpu()
+        )
+        for o in operands
+    ]
     module = session.load_module(library.name)
     evaluate = module.time_evaluator(
         symbol(workload), session.cpu(), number=1, repeat=RUNS + 1, cache_flush_bytes=FLUSH

@@ -30,7 +30,8 @@ def features(w: Workload, knobs: dict[str, int], device: Device) -> list[float]:
     count = -(-w.cout // device.lanes)
     row = (cols - 1) * w.stride + w.taps
     sizes = (w.cin, w.cout, height, width, w.macs, rows, cols, blocks, strip, unroll, rows * cols, rows * cols * blocks)
-    traffic = (staged(w, strip, device), 4 * w.cin * w.height * w.width, 4 * w.cout * math.prod(w.out_sides))
+    size = w.dtype.bytes
+    traffic = (staged(w, strip, device), size * w.cin * w.height * w.width, size * w.cout * math.prod(w.out_sides))
     tasks = height / strip * count / blocks
     return [
         KINDS.index(w.kind),

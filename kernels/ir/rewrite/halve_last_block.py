@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ...layout import halves
 from ..plan import Plan, Step
 
 KINDS = ("stem", "depthwise", "pointwise", "conv")
@@ -42,4 +43,4 @@ def halve_last_block(plan: Plan, lanes: int) -> Plan:
 
 def _half_full(step: Step, lanes: int) -> bool:
     w = step.workload
-    return w.kind in KINDS and not step.normalised and w.cout > lanes and 0 < w.cout % lanes <= lanes // 2
+    return w.kind in KINDS and not step.normalised and halves(w.cout, lanes)

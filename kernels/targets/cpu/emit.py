@@ -35,11 +35,11 @@ def network_c(program: Program, model: str) -> str:
 
 def constants(program: Program, model: str) -> list[str]:
     """What the runtimes of processors and of graphics processors both have to know: sizes, and how to describe it."""
-    _, height, width = program.plan.shapes()[program.plan.input]
+    sizes = {operand.place: operand.bytes for call in program.calls for operand in call.operands}
     numbers = {
         "size_t network_arena_bytes": program.arena_bytes,
-        "size_t network_image_bytes": 4 * 3 * height * width,
-        "size_t network_depth_bytes": 4 * height * width,
+        "size_t network_image_bytes": sizes["image"],
+        "size_t network_depth_bytes": sizes["depth"],
         "size_t network_parameter_bytes": len(program.parameters),
         "uint64_t network_parameter_hash": f"UINT64_C({fnv1a(program.parameters):#x})",
         "int network_step_count": len(program.calls),
@@ -52,7 +52,13 @@ def description(program: Program, model: str) -> str:
     """What fastdepth_describe returns."""
     shapes = program.plan.shapes()
     _, height, width = shapes[program.plan.input]
-    facts = {"model": model, "device": program.device.name, "dtype": "f32", "height": height, "width": width}
+    facts = {
+        "model": model,
+        "device": program.device.name,
+        "dtype": str(program.plan.dtype),
+        "height": height,
+        "width": width,
+    }
     return json.dumps(facts | {"lanes": program.device.lanes, "steps": steps(program.plan)})
 
 

@@ -64,7 +64,7 @@ def staged(w: Workload, strip: int, device: Device) -> int:
     depth = {"stem": w.cin, **dict.fromkeys(PER_CHANNEL, device.lanes)}.get(
         w.kind, -(-w.cin // device.lanes) * device.lanes
     )
-    return 4 * depth * ((strip - 1) * w.stride + w.taps) * (w.width + 2 * (w.taps // 2))
+    return w.dtype.bytes * depth * ((strip - 1) * w.stride + w.taps) * (w.width + 2 * (w.taps // 2))
 
 
 def default(w: Workload, device: Device) -> dict[str, int]:

@@ -52,16 +52,18 @@ def compiled(w: Workload, device: Device, knobs: Knobs) -> Function:
 
 def run(program: Program, image: Array, tick: Callable[[str, int, int], None] = lambda *_: None) -> Array:
     """(3, H, W) -> (H, W) metres, through every kernel of a program with its own layout of memory."""
+    dtype = program.plan.dtype.numpy
+    sizes = {operand.place: operand.bytes for call in program.calls for operand in call.operands}
     memory = {
         "parameters": np.frombuffer(program.parameters, np.uint8).copy(),
         "arena": np.zeros(program.arena_bytes, np.uint8),
-        "image": np.ascontiguousarray(image, np.float32).view(np.uint8).reshape(-1),
-        "depth": np.zeros(4 * image.shape[1] * image.shape[2], np.uint8),
+        "image": np.ascontiguousarray(image, dtype).view(np.uint8).reshape(-1),
+        "depth": np.zeros(sizes["depth"], np.uint8),
     }
 
     def view(operand: Operand) -> Array:
-        size = 4 * int(np.prod(operand.shape))
-        values: Array = memory[operand.place][operand.offset : operand.offset + size].view(np.float32)
+        end = operand.offset + operand.bytes
+        values: Array = memory[operand.place][operand.offset : end].view(operand.dtype.numpy)
         return values.reshape(operand.shape)
 
     functions: dict[Workload, Function] = {}
@@ -71,5 +73,5 @@ def run(program: Program, image: Array, tick: Callable[[str, int, int], None] = 
         if workload not in functions:
             functions[workload] = compiled(workload, program.device, program.knobs[workload])
         functions[workload](*(view(operand) for operand in call.operands))
-    depth: Array = memory["depth"].view(np.float32).reshape(image.shape[1:])
+    depth: Array = memory["depth"].view(dtype).reshape(image.shape[1:])
     return depth

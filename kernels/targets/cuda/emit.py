@@ -40,8 +40,6 @@ def _step(call: Call, kernel: Kernel) -> str:
     taken = [by_name[name] for name in kernel.operands]
     operands = ", ".join(f"{{{PLACES[operand.place]}, {operand.offset}}}" for operand in taken)
     sizes = ", ".join("{" + ", ".join(map(str, size)) + "}" for size in (kernel.blocks, kernel.threads))
-    result, size = kernel.operands.index("result"), 4
-    for extent in by_name["result"].shape:
-        size *= extent
+    result, size = kernel.operands.index("result"), by_name["result"].bytes
     words = f'"{call.step.name}", "{kernel.symbol}", {sizes}, {len(taken)}, {{{operands}}}, {result}, {size}'
     return f"    {{{words}}},"

@@ -66,7 +66,7 @@ def shared(w: Workload, k: Mapping[str, int]) -> int:
     across = k["across"] * k["channels"]
     reach = [(side - 1) * w.stride + w.taps for side in (k["down"] * k["rows"], k["wide"] * k["columns"])]
     depth, filters = (across, across) if w.kind == "depthwise" else (k["chunk"], k["chunk"] * across)
-    return 4 * (depth * prod(reach) + filters * w.taps**2)
+    return w.dtype.bytes * (depth * prod(reach) + filters * w.taps**2)
 
 
 def illegal(w: Workload, device: Device, k: Mapping[str, int]) -> str:
@@ -112,7 +112,11 @@ def default(w: Workload, device: Device) -> dict[str, int]:
         near = min(threads, good_threads) / max(threads, good_threads)
         near *= (min(results, good_results) / max(results, good_results)) ** 0.5
         work = threads * results * w.taps**2 * k.get("chunk", 1)
-        return (busy * full * near * work / (work + FETCH * shared(w, k) / 4), k["wide"], -abs(k.get("chunk", 8) - 8))
+        return (
+            busy * full * near * work / (work + FETCH * shared(w, k) / w.dtype.bytes),
+            k["wide"],
+            -abs(k.get("chunk", 8) - 8),
+        )
 
     names = HEAD_NAMES if w.kind == "head" else NAMES
     return max(space(w, device), key=merit, default=dict.fromkeys(names, 1))
