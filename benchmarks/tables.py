@@ -111,7 +111,7 @@ def devices() -> None:
         tuned, alone = best(known, device), per_convolution(known)
         sources = ", ".join(sorted({record.source for record in known}))
         for model, plan in networks.items():
-            workloads = [step.workload for step in rewrite(plan, device.lanes).steps]
+            workloads = [step.workload for step in rewrite(plan, device.simd_lanes).steps]
             times = [tuned[w].time if w in tuned else alone.get(w.bare) for w in workloads]
             found = [seconds for seconds in times if seconds is not None]
             if found:

@@ -5,14 +5,12 @@ A feature map of C channels is (ceil(C / lanes), H, W, lanes), lanes past C zero
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from .ir.workload import Workload
 
-Scalar = TypeVar("Scalar", bound=np.generic)
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def blocks(channels: int, lanes: int) -> int:
@@ -36,8 +34,10 @@ def blocked_shape(shape: tuple[int, int, int], lanes: int) -> tuple[int, int, in
     return blocks(channels, lanes), height, width, lanes
 
 
-def blocked(values: NDArray[Scalar], lanes: int, axis: int = 0) -> NDArray[Scalar]:
+def blocked(values: NDArray[Any], lanes: int, axis: int = 0) -> NDArray[Any]:
     """Split an axis into (blocks, lanes), the lanes moved last; zeros fill the last block."""
+    import numpy as np
+
     short = -values.shape[axis] % lanes
     padded = np.pad(values, [(0, short if i == axis else 0) for i in range(values.ndim)])
     shape = (*values.shape[:axis], -1, lanes, *values.shape[axis + 1 :])

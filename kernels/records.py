@@ -16,7 +16,8 @@ from typing import Any
 from .device import Device
 from .errors import KernelError
 from .ir.workload import Workload
-from .targets.cpu.space import VERSION, check, shared
+from .targets import target_of
+from .targets.base import Target
 
 FOLDER = Path(__file__).parent / "tuning" / "logs"
 SOURCES = ("measured", "imported", "predicted", "emulated")  # an emulator's seconds are never taken for speed
@@ -98,19 +99,26 @@ def append(path: Path, records: Iterable[Record]) -> None:
         file.write(content)
 
 
+def present(records: Iterable[Record], device: Device) -> list[Record]:
+    """Those of a device, made for the schedules of today."""
+    version = target_of(device).version
+    return [record for record in records if (record.device, record.schedule) == (device.name, version)]
+
+
 def best(records: Iterable[Record], device: Device) -> dict[Workload, Record]:
     """The fastest record of every workload that this device and these schedules can use; of those as good as equal, the
     first whose work can be shared out among threads best."""
+    target = target_of(device)
     groups: dict[Workload, list[Record]] = {}
-    for record in records:
-        if record.device == device.name and record.schedule == VERSION and _timed(record):
+    for record in present(records, device):
+        if _timed(record):
             groups.setdefault(record.workload, []).append(record)
     found: dict[Workload, Record] = {}
     for workload, group in groups.items():
-        usable = (record for record in sorted(group, key=lambda record: record.time) if _legal(record, device))
+        usable = (record for record in sorted(group, key=lambda record: record.time) if _legal(record, target))
         if fastest := next(usable, None):
             equal = takewhile(lambda record: record.time <= EQUAL * fastest.time, usable)
-            found[workload] = max((fastest, *equal), key=lambda record: shared(workload, device, record.knobs))
+            found[workload] = max((fastest, *equal), key=lambda record: target.tasks(workload, record.knobs))
     return found
 
 
@@ -132,9 +140,9 @@ def _timed(record: Record) -> bool:
     return bool(record.seconds) and record.source != "emulated"
 
 
-def _legal(record: Record, device: Device) -> bool:
+def _legal(record: Record, target: Target) -> bool:
     try:
-        check(record.workload, device, record.knobs)
+        target.check(record.workload, record.knobs)
     except KernelError:
         return False
     return True

@@ -80,7 +80,7 @@ def test_residual_blocks_pools_and_concatenated_skips(tmp_path):
 
 
 def test_channels_that_do_not_fill_their_vectors_cannot_stand_before_others():
-    plan = rewrite(trace(Study(9).eval(), 24, 40), host().lanes)
+    plan = rewrite(trace(Study(9).eval(), 24, 40), host().simd_lanes)
     with pytest.raises(KernelError, match=r"project: 9 channels, after which more are concatenated; use a multiple of"):
         lower(plan, host(), {})
 
@@ -100,13 +100,13 @@ def test_lesser_machines_of_the_same_kind(name, pruned, tmp_path):
 
 
 def test_another_kind_of_machine_is_compiled_for_and_refused(pruned, tmp_path):
-    other = next(r for r in records() if not r.runs_here and r.machine != host().machine)
+    other = next(r for r in records() if not r.runs_here and r.arch != host().arch)
     build(trace(pruned, 32, 32), other, tmp_path / "a", {"name": "x", "status": "preview"})
     header = subprocess.run(
         ["readelf", "-h", tmp_path / "a" / "libfastdepth.so"], capture_output=True, text=True, check=True
     )
-    assert other.machine.lower() in header.stdout.lower().replace("x86-64", "x86_64")
-    with pytest.raises(ArtifactError, match=rf"compiled for {other.name} \({other.machine}\), this machine is"):
+    assert other.arch.lower() in header.stdout.lower().replace("x86-64", "x86_64")
+    with pytest.raises(ArtifactError, match=rf"compiled for {other.name} \({other.arch}\), this machine is"):
         FastDepth(tmp_path / "a")
 
 
@@ -126,7 +126,7 @@ def test_images_do_not_leak_into_each_other(artifact, pruned):
 
 
 def test_every_step_can_be_looked_at(artifact, pruned, photo):
-    plan = rewrite(trace(pruned, 224, 224), host().lanes)
+    plan = rewrite(trace(pruned, 224, 224), host().simd_lanes)
     with FastDepth(artifact) as compiled:
         assert (compiled.times(photo, 2) > 0).all()
         depth, seen = compiled.observe(photo)
@@ -148,7 +148,7 @@ def test_unaligned_and_foreign_arrays_are_taken(artifact, photo):
 
 
 def test_verify_measures_and_names_the_first_step_that_parts(artifact, pruned):
-    plan = rewrite(trace(pruned, 224, 224), host().lanes)
+    plan = rewrite(trace(pruned, 224, 224), host().simd_lanes)
     report = verify(artifact, plan, runner(pruned))
     assert report.error <= TOLERANCE
     wrong = dict(plan.parameters)
@@ -229,7 +229,7 @@ def test_foreign_folders_are_not_overwritten(tmp_path, pruned):
 
 
 def test_a_failed_build_leaves_nothing(tmp_path, pruned):
-    broken = Device(**{**host().__dict__, "linker": "no-such-target"})
+    broken = Device(**{**host().__dict__, "zig_target": "no-such-target"})
     with pytest.raises(KernelError, match="linking for"):
         build(trace(pruned, 32, 32), broken, tmp_path / "a", {"name": "x", "status": "preview"})
     assert list(tmp_path.iterdir()) == []

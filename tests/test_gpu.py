@@ -16,21 +16,22 @@ from test_kernels import ACTIVATION, CHANNELS, SIDE, TAIL, agree, blocked, plana
 
 from conftest import ROOT, seeded
 from zoo.kernels.artifact.build import build
-from zoo.kernels.artifact.lower import lower, symbol
+from zoo.kernels.artifact.lower import lower
 from zoo.kernels.device import device, records
 from zoo.kernels.errors import KernelError
+from zoo.kernels.ir.program import symbol
 from zoo.kernels.ir.rewrite import rewrite
 from zoo.kernels.ir.trace import trace
 from zoo.kernels.ir.workload import Workload
 from zoo.kernels.layout import pack, pack_bias
 from zoo.kernels.records import tuned
 from zoo.kernels.runtime.fastdepth import FastDepth
-from zoo.kernels.targets.cpu.space import check, default, space
+from zoo.kernels.targets import target_of
 from zoo.kernels.targets.cuda import check as simulate
 from zoo.kernels.targets.cuda import ptx
 from zoo.kernels.targets.cuda import space as gpu_knobs
 
-GPUS = [record for record in records() if record.gpu]
+GPUS = [record for record in records() if record.kind == "cuda"]
 TX2 = device("tx2")
 OLDEST_DRIVER = {"tx2": (6, 5), "nano": (6, 5), "xavier": (6, 5)}  # PTX that CUDA 10.2 takes, which is JetPack 4
 FACTS = {"name": "fastdepth_pruned", "weights_sha256": "", "status": "released"}
@@ -38,7 +39,7 @@ FACTS = {"name": "fastdepth_pruned", "weights_sha256": "", "status": "released"}
 
 def settle(w, data):
     """One legal setting out of a thin, even choice of them all, a thread's results side by side or apart."""
-    settings = [*space(w, TX2)]
+    settings = [*target_of(TX2).space(w)]
     knobs = data.draw(st.sampled_from(settings[:: max(1, len(settings) // 64)]))
     if w.kind == "head":
         return knobs
@@ -100,8 +101,8 @@ def pruned_plan(pruned):
 @pytest.mark.parametrize("record", GPUS, ids=lambda d: d.name)
 def test_defaults_are_legal_and_launches_within_limits(record, pruned_plan):
     for w in pruned_plan.workloads:
-        knobs = default(w, record)
-        check(w, record, knobs)
+        knobs = target_of(record).default(w)
+        target_of(record).check(w, knobs)
         assert knobs.get("across", 1) * knobs["down"] * knobs["wide"] <= record.gpu.threads
         assert gpu_knobs.shared(w, knobs) <= record.gpu.shared
 
@@ -109,8 +110,8 @@ def test_defaults_are_legal_and_launches_within_limits(record, pruned_plan):
 def test_what_is_not_legal_is_refused_with_the_reason():
     w = Workload("pointwise", 1, 1, 16, 24, 14, 14)
     with pytest.raises(KernelError, match="this schedule has"):
-        check(w, TX2, {"rows": 1})
-    knobs = default(w, TX2)
+        target_of(TX2).check(w, {"rows": 1})
+    knobs = target_of(TX2).default(w)
     for wrong, reason in (
         ({"down": 3}, "14 rows are not so many tiles of"),
         ({"across": 24, "channels": 1, "down": 14, "wide": 14, "rows": 1, "columns": 1}, "4704 threads in a block"),
@@ -119,10 +120,10 @@ def test_what_is_not_legal_is_refused_with_the_reason():
         ({"apart_rows": 5}, "rows are not 5 equal groups"),
     ):
         with pytest.raises(KernelError, match=reason):
-            check(w, TX2, knobs | wrong)
+            target_of(TX2).check(w, knobs | wrong)
     big = Workload("conv", 5, 1, 1024, 1024, 56, 56)
     with pytest.raises(KernelError, match="bytes of shared memory, at most 49152"):
-        check(big, TX2, default(big, TX2) | {"chunk": 1024})
+        target_of(TX2).check(big, target_of(TX2).default(big) | {"chunk": 1024})
 
 
 @pytest.mark.parametrize("record", GPUS, ids=lambda d: d.name)
@@ -133,14 +134,14 @@ def test_every_setting_worth_trying_is_legal(record):
         "head1s1-f32-c16-k1-28x28+relu+double",
     ):
         w = Workload.parse(name)
-        found = [*space(w, record)]
+        found = [*target_of(record).space(w)]
         assert found
         assert not any(gpu_knobs.illegal(w, record, knobs) for knobs in found)
 
 
 def test_the_tilings_that_won_on_a_tx2_are_used(pruned_plan):
     program = lower(pruned_plan, TX2, tuned(TX2))
-    sources = [program.sources[step.workload] for step in pruned_plan.steps]
+    sources = [program.provenance[step.workload] for step in pruned_plan.steps]
     assert sources.count("imported") >= 30
     assert set(sources) <= {"imported", "default"}
 
@@ -170,7 +171,7 @@ def test_the_assembler_takes_every_kernel_and_spills_nothing(record, pruned_plan
 @pytest.mark.parametrize("name", ["fastdepth_pruned", pytest.param("fastdepth", marks=pytest.mark.slow)])
 def test_the_whole_network_thread_by_thread_gives_the_eager_depth(name):
     network = seeded(name)
-    program = lower(rewrite(trace(network, 32, 64), TX2.lanes), TX2, {})
+    program = lower(rewrite(trace(network, 32, 64), TX2.simd_lanes), TX2, {})
     image = np.random.default_rng(0).random((3, 32, 64), np.float32)
     with torch.no_grad():
         expected = network(torch.from_numpy(image)[None])[0, 0].numpy()

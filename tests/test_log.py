@@ -11,14 +11,20 @@ from zoo.kernels.device import device, records
 from zoo.kernels.errors import KernelError
 from zoo.kernels.ir.workload import Workload
 from zoo.kernels.records import FOREIGN, Record, append, best, path_of, read
-from zoo.kernels.targets.cpu.space import VERSION, default, space
+from zoo.kernels.targets import target_of
 
 V4 = device("x86-64-v4")
 W = Workload.parse("depthwise5s1-f32-c24-14x14+relu")
 
 
 def record(seconds=(1e-4, 3e-4, 2e-4), **changes):
-    fields = {"device": V4.name, "workload": W, "schedule": VERSION, "knobs": default(W, V4), "seconds": tuple(seconds)}
+    fields = {
+        "device": V4.name,
+        "workload": W,
+        "schedule": target_of(V4).version,
+        "knobs": target_of(V4).default(W),
+        "seconds": tuple(seconds),
+    }
     fields |= {"source": "measured", "host": "test", "tvm": "0", "date": "2026-01-01"}
     return Record(**fields | changes)
 
@@ -62,11 +68,11 @@ def test_many_writers_share_a_log(tmp_path):
 
 
 def test_the_best_is_the_fastest_that_can_be_used():
-    other = next(iter(space(W, V4)))
+    other = next(iter(target_of(V4).space(W)))
     usable = [record((5e-4,)), record((4e-4,), knobs=other)]
     useless = [
         record((1e-4,), device="x86-64-v3"),
-        record((1e-4,), schedule=VERSION - 1),
+        record((1e-4,), schedule=target_of(V4).version - 1),
         record((1e-4,), knobs={**other, "cols": 13}),
         record((1e-4,), knobs={"tile": 3}),
         record((), error="it hung"),
@@ -120,5 +126,7 @@ def test_the_logs_we_ship_are_sound(name):
     assert remarks == []
     for kept in found:
         assert kept.device == name
-        assert kept.schedule == VERSION or (kept.schedule, kept.source) == (FOREIGN, "imported")
-    assert set(best(found, device(name))) == {r.workload for r in found if r.seconds and r.schedule == VERSION}
+        assert kept.schedule == target_of(V4).version or (kept.schedule, kept.source) == (FOREIGN, "imported")
+    assert set(best(found, device(name))) == {
+        r.workload for r in found if r.seconds and r.schedule == target_of(V4).version
+    }

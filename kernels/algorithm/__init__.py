@@ -5,7 +5,12 @@ schedules know it by.
 """
 
 from types import ModuleType
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from ..ir.workload import Workload
 from . import dense, depthwise, head, pointwise, pool
 
 ALGORITHMS: dict[str, ModuleType] = {
@@ -16,3 +21,10 @@ ALGORITHMS: dict[str, ModuleType] = {
     "head": head,
     "pool": pool,
 }
+
+
+def operands(w: Workload, lanes: int) -> list[NDArray[Any]]:
+    """Random values for every operand of a workload, for kernels to be timed on."""
+    rng = np.random.default_rng(0)
+    shapes = ([int(extent) for extent in tensor.shape] for tensor in ALGORITHMS[w.kind].compute(w, lanes))
+    return [rng.random(shape, np.float32).astype(w.dtype.numpy) for shape in shapes]

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
-import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ..device import Device
-from ..dtype import DType
 from ..errors import KernelError
 from ..ir.plan import Array, Plan
 from ..ir.reference import interpret
 from ..ir.rewrite import rewrite
 from ..records import tuned
-from ..runtime.fastdepth import MANIFEST, FastDepth
+from ..runtime.fastdepth import FastDepth
+from ..targets import target_of
+from ..targets.base import Run, Tick
 from .lower import lower
 
 RUNS = 15
-Tick = Callable[[str, int, int], None]
-Run = Callable[[Array], Array]  # (3, H, W) in [0, 1] -> (H, W) metres
 
 
 @dataclass(frozen=True)
@@ -48,49 +42,20 @@ def verify(folder: Path, plan: Plan, eager: Run) -> Report:
     return Report(error, *(float(np.median(times)) for times in zip(*pairs, strict=True)))
 
 
-def emulate(folder: Path, machine: str, eager: Run) -> float | None:
-    """The same difference for an artifact of another machine, through its program under qemu; None where there is no
-    qemu. Says nothing of speed. Raises KernelError if it fails or differs."""
-    qemu, libraries = shutil.which(f"qemu-{machine}-static"), Path(f"/usr/{machine}-linux-gnu")
-    if qemu is None or not libraries.is_dir():
+def verify_elsewhere(folder: Path, plan: Plan, device: Device, eager: Run, tick: Tick) -> tuple[float, str] | None:
+    """(the same difference, how it was found) for an artifact that this machine cannot run; None where that needs something
+    that is not here. Says nothing of speed. Raises KernelError if it fails or differs."""
+    program = lower(rewrite(plan, device.simd_lanes), device, tuned(device))
+    pixels = np.random.default_rng(0).integers(0, 256, plan.shapes()[plan.input]).astype(np.uint8)
+    image: Array = np.divide(pixels, 255, dtype=np.float32)
+    found = target_of(device).run_elsewhere(folder, program, image, tick)
+    if found is None:
         return None
-    manifest = json.loads((folder / MANIFEST).read_text())
-    _, height, width = manifest["input"]
-    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
-    with tempfile.TemporaryDirectory() as scratch:
-        photo, depth = Path(scratch) / "photo.ppm", Path(scratch) / "depth.pfm"
-        photo.write_bytes(b"P6 %d %d 255\n" % (width, height) + pixels.tobytes())
-        command = [qemu, "-L", libraries, folder.absolute() / "fastdepth", photo, "-o", depth]
-        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise KernelError(f"{folder}: failed under {qemu}: {done.stderr.strip()[-300:]}")
-        found = read_pfm(depth)
-    image: Array = np.divide(pixels.transpose(2, 0, 1), 255, dtype=np.float32)
-    error = float(np.abs(np.subtract(found, eager(image))).max())
-    if not error <= DType.parse(manifest["dtype"]).tolerance:
-        raise KernelError(f"{folder}: under {qemu}, compiled and eager differ by {error:.1e} m")
-    return error
-
-
-def simulated(plan: Plan, device: Device, eager: Run, tick: Tick) -> float:
-    """The same difference for kernels of a graphics processor that is not here, their threads run one after another on
-    this processor. Raises KernelError if they differ."""
-    from ..targets.cuda.check import run
-
-    program = lower(rewrite(plan, device.lanes), device, tuned(device))
-    shape = program.plan.shapes()[program.plan.input]
-    image = np.random.default_rng(0).random(shape, np.float32)
-    error = float(np.abs(run(program, image, tick) - eager(image)).max())
+    depth, how = found
+    error = float(np.abs(depth - eager(image)).max())
     if not error <= plan.dtype.tolerance:
-        raise KernelError(f"{device.name}: kernels and eager differ by {error:.1e} m")
-    return error
-
-
-def read_pfm(path: Path) -> Array:
-    """A portable float map of one channel: (H, W)."""
-    _, size, _, values = path.read_bytes().split(b"\n", 3)
-    width, height = map(int, size.split())
-    return np.frombuffer(values, "<f4").reshape(height, width)[::-1]
+        raise KernelError(f"{folder}: compiled for {device.name} and run here ({how}), it differs by {error:.1e} m")
+    return error, how
 
 
 def _milliseconds(run: Run, image: Array) -> float:

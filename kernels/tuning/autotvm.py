@@ -16,7 +16,8 @@ from ..dtype import F32
 from ..errors import KernelError
 from ..ir.workload import Workload
 from ..records import FOREIGN, Record
-from ..targets.cpu.space import STAGE_BYTES, VERSION, check, default, divisors, staged
+from ..targets import target_of
+from ..targets.cpu.space import STAGE_BYTES, default, divisors, staged
 from ..targets.cuda.space import APART, NAMES
 
 CHANNELS = 3  # the loop of a spatial annotation that runs over channels
@@ -59,15 +60,16 @@ def translated(record: Record, device: Device) -> Record | None:
     """
     if record.workload.kind == "head":  # ours runs before the doubling, theirs ran after it
         return None
+    target = target_of(device)
     try:
-        knobs = _for_gpu(record) if device.gpu else _for_cpu(record, device)
-        check(record.workload, device, knobs)
+        knobs = TRANSLATIONS[device.kind](record, device)
+        target.check(record.workload, knobs)
     except (KeyError, KernelError):
         return None
-    return replace(record, schedule=VERSION, knobs=knobs)
+    return replace(record, schedule=target.version, knobs=knobs)
 
 
-def _for_gpu(record: Record) -> dict[str, int]:
+def _for_cuda(record: Record, _: Device) -> dict[str, int]:
     """AutoTVM splits an axis four ways: blocks, virtual threads, threads, results in a row. A thread's results are the
     product of the second and the last here, in as many groups."""
     k = record.knobs
@@ -84,7 +86,7 @@ def _for_cpu(record: Record, device: Device) -> dict[str, int]:
     w, k = record.workload, record.knobs
     depthwise = w.kind == "depthwise"
     channels, rows, cols = (k[f"tile_{axis}.1"] for axis in (("c", "h", "w") if depthwise else ("co", "oh", "ow")))
-    blocks, rest = divmod(channels, device.lanes)
+    blocks, rest = divmod(channels, device.simd_lanes)
     if k["ann.vector" if depthwise else "ann_spatial.vector"] != CHANNELS or rest or (depthwise and blocks > 1):
         raise KernelError("not a tile of whole vectors of channels")
     plain, tile = default(w, device), {"rows": rows, "cols": cols, "blocks": blocks}
@@ -92,6 +94,9 @@ def _for_cpu(record: Record, device: Device) -> dict[str, int]:
         s for s in divisors(w.conv_sides[0]) if s % rows == 0 and (s == rows or staged(w, s, device) <= STAGE_BYTES)
     ]
     return plain | tile | {"strip": max(strips)}
+
+
+TRANSLATIONS = {"cpu": _for_cpu, "cuda": _for_cuda}  # by kind of device
 
 
 def _kind(task: str, cin: int, cout: int, taps: int) -> str:

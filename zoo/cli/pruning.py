@@ -168,7 +168,7 @@ def _cost(text: str) -> tuple[Cost, str, int]:
     if kind != "latency" or not name:
         raise ZooError(f"no cost {text!r}; there are macs, params and latency:DEVICE, such as latency:host")
     device = find(name)
-    return latency(device), "seconds", device.lanes
+    return latency(device), "seconds", device.simd_lanes
 
 
 def latency(device: Device) -> Latency:
@@ -184,7 +184,7 @@ def latency(device: Device) -> Latency:
         if w.kind in KINDS
     }
     try:
-        table = Latency(known, device.lanes)
+        table = Latency(known, device.simd_lanes)
     except ZooError as error:
         raise ZooError(f"{device.name}: {error}; `zoo tune --device {device.name}` measures") from error
     off = table.errors()

@@ -4,28 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from tvm import IRModule
 from tvm.s_tir import Schedule
 
 from ...device import Device
 from ...ir.workload import PER_CHANNEL, Workload
-from .space import Knobs, check, in_place
+from ..base import Knobs
+from .space import in_place
 
 
-def schedule(function: Any, w: Workload, device: Device, knobs: Knobs, symbol: str) -> Schedule:
-    """The computation of a workload, scheduled: its `mod` holds one function of that name, its `trace` every verb applied."""
-    check(w, device, knobs)
-    sch = Schedule(IRModule({"main": function.with_attr("global_symbol", symbol)}))
+def schedule(sch: Schedule, w: Workload, device: Device, knobs: Knobs) -> None:
+    """Apply a legal setting to a workload's computation."""
     if w.kind == "head":
         across_lanes(sch, factor=_factor(w), **knobs)
     else:
-        half = w.cout <= device.lanes // 2  # one half of the lanes is computed, the other is zeros
-        register_tiles(sch, factor=_factor(w), frame=_frame(w, knobs), parts=1 + half, **knobs)
-    return sch
+        half = w.cout <= device.simd_lanes // 2  # one half of the lanes is computed, the other is zeros
+        register_tiles(sch, factor=_factor(w), pad=_pad(w, knobs), parts=1 + half, **knobs)
 
 
-def _frame(w: Workload, knobs: Knobs) -> str:
-    """Where the input gets its frame of zeros: "none"; "place": where it lies, by conditions; staged per "task", as a block
+def _pad(w: Workload, knobs: Knobs) -> str:
+    """Where the input is padded with zeros: "none"; "place": where it lies, by conditions; staged per "task", as a block
     of the result needs only its own block of the input; or per "strip", for all blocks that read it, unless there is but
     one strip to share out: then every task stages it again, which costs less than reading the weights for every strip."""
     if w.kind == "pointwise":
@@ -48,18 +45,18 @@ def register_tiles(
     strip: int,
     unroll: int,
     factor: int,
-    frame: str,
+    pad: str,
     parts: int,
 ) -> None:
     """for o: for h: for w: for reduction: vector
 
-    ->  parallel strip: parallel block group: (stage the framed strip)
+    ->  parallel strip: parallel block group: (stage the padded strip)
             for row tile: for column tile:
                 for reduction: unrolled blocks x rows x cols: vector accumulators in registers
                 unrolled blocks x rows x cols (x 2 x 2 where doubled) x parts of a vector: epilogue, write
     """
     conv, result = sch.get_sblock("conv"), sch.get_sblock("result")
-    if frame == "place":
+    if pad == "place":
         sch.compute_inline(sch.get_sblock("padded"))
     o, h, v, lane = sch.get_loops(result)
     oo, oi = sch.split(o, [None, blocks])
@@ -69,12 +66,12 @@ def register_tiles(
     sch.reorder(hs, oo, ho, vo, oi, hi, vi, *part, lane)
     sch.compute_at(conv, vo, preserve_unit_loops=True)
     sch.set_scope(conv, 0, "local")
-    if frame == "strip":
+    if pad == "strip":
         _stage(sch, hs)
         sch.parallel(hs)
     else:
         task = sch.fuse(hs, oo)
-        if frame == "task":
+        if pad == "task":
             _stage(sch, task)
         sch.parallel(task)
     for loop in (oi, hi, vi, *part):
@@ -94,7 +91,7 @@ def register_tiles(
     sch.vectorize(tile[3])
     init = sch.decompose_reduction(conv, head)
     if (
-        frame == "place"
+        pad == "place"
     ):  # every tap is its own piece of code, whose conditions are of whole rows and the first and last columns
         sch.unroll(head)
     _unroll_vector(sch, init, 4)

@@ -5,22 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from ...artifact.lower import Call, Program
+from ...ir.program import Call, Program
 from ...ir.workload import Workload
-from ..cpu.emit import PLACES, constants
+from ..tables import PLACES, constants
 from .ptx import NAMES, Kernel
+from .space import gpu_of
 
 
 def network_c(program: Program, model: str, kernels: Mapping[Workload, Kernel], ptx: str) -> str:
     """The generated half of the library."""
-    gpu = program.device.gpu
-    assert gpu is not None
+    capability = gpu_of(program.device).capability
     return "\n".join(
         [
             '#include "network.h"',
             "",
             *constants(program, model),
-            f"const int network_capability[2] = {{{gpu.capability[0]}, {gpu.capability[1]}}};",
+            f"const int network_capability[2] = {{{capability[0]}, {capability[1]}}};",
             "",
             "const char network_ptx[] =",
             *(f"    {json.dumps(line + chr(10), ensure_ascii=True)}" for line in ptx.splitlines()),

@@ -4,27 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from tvm import IRModule
 from tvm.s_tir import Schedule
 
-from ...device import Device
 from ...ir.workload import Workload
-from ..cpu.space import Knobs
-from .space import check
+from ..base import Knobs
 
 AXES = ("z", "y", "x")
 
 
-def schedule(function: Any, w: Workload, device: Device, knobs: Knobs, symbol: str) -> Schedule:
-    """The computation of a workload, scheduled: its `mod` holds one function of that name, its `trace` every verb applied."""
-    check(w, device, knobs)
-    sch = Schedule(IRModule({"main": function.with_attr("global_symbol", symbol)}))
+def schedule(sch: Schedule, w: Workload, knobs: Knobs) -> None:
+    """Apply a legal setting to a workload's computation."""
     factor = 2 if "double" in w.epilogue else 1
     if w.kind == "head":
         pixels(sch, factor=factor, **knobs)
     else:
         tiles(sch, factor=factor, kind=w.kind, **knobs)
-    return sch
 
 
 def tiles(
@@ -47,7 +41,7 @@ def tiles(
 
     ->  blocks of threads over (o, h, w); virtual threads, which lie apart; threads; per thread channels x rows x columns
             for chunk of the input channels:
-                all threads: fetch the chunk's input, framed with zeros, and its filters into shared memory
+                all threads: fetch the chunk's input, padded with zeros, and its filters into shared memory
                 for reduction within the chunk: unrolled channels x rows x columns: multiply-add
             unrolled channels x rows x columns (x 2 x 2 where doubled): epilogue, write
     """

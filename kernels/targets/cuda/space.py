@@ -1,7 +1,7 @@
 """Knobs of the schedules for graphics processors.
 
 across, down, wide        threads of a block: over channels of the result, over its rows, over its columns
-channels, rows, columns   what one thread computes: so many channels, rows and columns of pixels side by side
+channels, rows, columns   what one thread computes: channels, rows and columns of pixels side by side
 chunk                     input channels that a block holds in shared memory at a time
 apart_channels, …         in how many groups they lie apart, each as far from the next as the block's threads reach (virtual
                           threads); 1 where not given
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import product
-from math import prod
+from math import log2, prod
 
 from ...device import Device, Gpu
 from ...errors import KernelError
@@ -60,7 +60,7 @@ def space(w: Workload, device: Device) -> Iterator[dict[str, int]]:
 
 
 def shared(w: Workload, k: Mapping[str, int]) -> int:
-    """Bytes of shared memory that a block holds: its input with the frame it reads, and its filters."""
+    """Bytes of shared memory that a block holds: its input with the border that it reads, and its filters."""
     if w.kind == "head":
         return 0
     across = k["across"] * k["channels"]
@@ -71,7 +71,7 @@ def shared(w: Workload, k: Mapping[str, int]) -> int:
 
 def illegal(w: Workload, device: Device, k: Mapping[str, int]) -> str:
     """Why a setting cannot be, or an empty string."""
-    gpu, (height, width) = _gpu(device), w.conv_sides
+    gpu, (height, width) = gpu_of(device), w.conv_sides
     names = HEAD_NAMES if w.kind == "head" else NAMES
     if set(k) - set(() if w.kind == "head" else APART) != set(names):
         return f"knobs {sorted(k)}, this schedule has {sorted(names)}"
@@ -83,7 +83,7 @@ def illegal(w: Workload, device: Device, k: Mapping[str, int]) -> str:
     )
     for whole, part, what in parts:
         if part < 1 or whole % part:
-            return f"{whole} {what} are not so many tiles of {part}"
+            return f"{whole} {what} are not tiles of {part}"
     for name in APART:
         if k.get(name, 1) < 1 or k.get(name.removeprefix("apart_"), 1) % k.get(name, 1):
             return f"{k[name.removeprefix('apart_')]} {name.removeprefix('apart_')} are not {k[name]} equal groups"
@@ -101,7 +101,7 @@ def default(w: Workload, device: Device) -> dict[str, int]:
     """A setting that should work well untuned: whole warps, as many threads and results as those that won on a TX2."""
     if w.kind == "pool":
         raise KernelError(f"{w} on {device.name}: there is no kernel for pooling on graphics processors yet")
-    gpu = _gpu(device)
+    gpu = gpu_of(device)
     good_threads, good_results = DEPTHWISE if w.kind in ("depthwise", "head") else DENSE
 
     def merit(k: Mapping[str, int]) -> tuple[float, ...]:
@@ -128,6 +128,14 @@ def check(w: Workload, device: Device, knobs: Mapping[str, int]) -> None:
         raise KernelError(f"{w} on {device.name}: knobs {dict(knobs)} are not legal: {reason}")
 
 
+def features(w: Workload, k: Mapping[str, int]) -> list[float]:
+    """The setting as the tuner's model sees it: its numbers, threads, results of a thread, blocks, and bytes shared."""
+    threads, results = _threads(k), _results(k)
+    blocks = w.cout * prod(w.conv_sides) / (threads * results)
+    numbers = (*(k.get(name, 1) for name in (*NAMES, *APART)), threads, results, blocks, shared(w, k))
+    return [log2(1 + number) for number in numbers]
+
+
 def _threads(k: Mapping[str, int]) -> int:
     return k.get("across", 1) * k["down"] * k["wide"]
 
@@ -136,7 +144,8 @@ def _results(k: Mapping[str, int]) -> int:
     return prod(k.get(name, 1) for name in ("channels", "rows", "columns"))
 
 
-def _gpu(device: Device) -> Gpu:
+def gpu_of(device: Device) -> Gpu:
+    """The GPU of a device's record. Raises KernelError where it has none."""
     if device.gpu is None:
         raise KernelError(f"{device.name} has no graphics processor")
     return device.gpu
