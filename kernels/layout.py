@@ -45,10 +45,10 @@ def blocked(values: NDArray[Any], lanes: int, axis: int = 0) -> NDArray[Any]:
 
 
 def pack(w: Workload, weight: NDArray[Any], lanes: int) -> NDArray[Any]:
-    """A layer's weight (cout, cin / groups, taps, taps) as its kernel reads it:
+    """A layer's weight (cout, cin / groups, kernel_size, kernel_size) as its kernel reads it:
 
-    stem, conv   (blocks of cout, cin, taps, taps, lanes used)
-    depthwise    (blocks, taps, taps, lanes used)
+    stem, conv   (blocks of cout, cin, kernel_size, kernel_size, lanes used)
+    depthwise    (blocks, kernel_size, kernel_size, lanes used)
     pointwise    (blocks of cout, cin, lanes used)
     head         (blocks of cin, lanes)
     """

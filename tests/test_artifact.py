@@ -174,14 +174,14 @@ def test_an_artifact_can_be_moved(copy, photo, artifact):
 
 
 def test_another_machine_is_refused_with_both_sides_named(copy):
-    edit(copy, machine="riscv64", device="some-board")
+    edit(copy, arch="riscv64", device="some-board")
     with pytest.raises(ArtifactError, match=r"compiled for some-board \(riscv64\), this machine is"):
         FastDepth(copy)
 
 
 def test_an_older_c_library_is_refused_with_both_sides_named(copy, monkeypatch):
-    linked_for = json.loads((copy / "manifest.json").read_text())["linked_for"]
-    needed = linked_for.partition("gnu.")[2]
+    zig_target = json.loads((copy / "manifest.json").read_text())["zig_target"]
+    needed = zig_target.partition("gnu.")[2]
     major, minor = map(int, needed.split("."))
     for enough in ("2.36", needed):
         monkeypatch.setattr(os, "confstr", lambda _, found=enough: f"glibc {found}")
@@ -193,7 +193,7 @@ def test_an_older_c_library_is_refused_with_both_sides_named(copy, monkeypatch):
             FastDepth(copy)
 
 
-@pytest.mark.parametrize("content", ["", "null", "{}", "[1]", '{"format": "fastdepth-artifact/1"}', "\x00\x01"])
+@pytest.mark.parametrize("content", ["", "null", "{}", "[1]", '{"format": "fastdepth-artifact/2"}', "\x00\x01"])
 def test_a_broken_manifest_is_named(copy, content):
     (copy / "manifest.json").write_text(content)
     with pytest.raises(ArtifactError, match=r"manifest\.json: damaged manifest"):

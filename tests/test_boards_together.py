@@ -178,8 +178,8 @@ def test_boards_behind_tvm_s_own_tracker(farm, zoo, tmp_path):
             assert record.error is None
             assert len(record.seconds) == 9
             assert all(0 < seconds < 1 for seconds in record.seconds)
-            assert (record.source, record.host) == ("measured", f"k of {tracker}")
-        assert "this schedule has" in one.measure(WORKLOAD, {"rows": 3}).error
+            assert (record.provenance, record.processor) == ("measured", f"k of {tracker}")
+        assert "this schedule has" in one.measure(WORKLOAD, {"tile_h": 3}).error
         os.killpg(servers[0].pid, signal.SIGKILL)
         for board in (one, two):  # they share the one that is left
             assert board.measure(WORKLOAD, target_of(host()).default(WORKLOAD)).seconds

@@ -43,9 +43,9 @@ def settle(w, data):
     knobs = data.draw(st.sampled_from(settings[:: max(1, len(settings) // 64)]))
     if w.kind == "head":
         return knobs
-    sides = [knobs[name.removeprefix("apart_")] for name in gpu_knobs.APART]
+    sides = [knobs[name.removeprefix("v")] for name in gpu_knobs.VTHREADS]
     apart = [data.draw(st.sampled_from(gpu_knobs.divisors(side, side))) for side in sides]
-    return knobs | dict(zip(gpu_knobs.APART, apart, strict=True))
+    return knobs | dict(zip(gpu_knobs.VTHREADS, apart, strict=True))
 
 
 def one_by_one(w, device, knobs, x, k, b, skip):
@@ -59,16 +59,16 @@ def one_by_one(w, device, knobs, x, k, b, skip):
 
 @settings(max_examples=10, deadline=None)
 @given(st.sampled_from([3, 5]), st.sampled_from([1, 2]), CHANNELS, SIDE, SIDE, ACTIVATION, TAIL, st.data())
-def test_depthwise(taps, stride, channels, height, width, activation, tail, data):
-    w = Workload("depthwise", taps, stride, channels, channels, height, width, activation + tail)
+def test_depthwise(kernel_size, stride, channels, height, width, activation, tail, data):
+    w = Workload("depthwise", kernel_size, stride, channels, channels, height, width, activation + tail)
     agree(w, TX2, settle(w, data), run=one_by_one)
 
 
 @settings(max_examples=6, deadline=None)
 @given(st.sampled_from([3, 5]), CHANNELS, SIDE, SIDE, st.booleans(), st.data())
-def test_depthwise_of_a_doubled_input(taps, channels, height, width, added, data):
+def test_depthwise_of_a_doubled_input(kernel_size, channels, height, width, added, data):
     prologue = ("double", "add") if added else ("double",)
-    w = Workload("depthwise", taps, 1, channels, channels, 2 * height, 2 * width, ("relu",), prologue)
+    w = Workload("depthwise", kernel_size, 1, channels, channels, 2 * height, 2 * width, ("relu",), prologue)
     agree(w, TX2, settle(w, data), run=one_by_one)
 
 
@@ -103,27 +103,30 @@ def test_defaults_are_legal_and_launches_within_limits(record, pruned_plan):
     for w in pruned_plan.workloads:
         knobs = target_of(record).default(w)
         target_of(record).check(w, knobs)
-        assert knobs.get("across", 1) * knobs["down"] * knobs["wide"] <= record.gpu.threads
+        assert knobs.get("threads_oc", 1) * knobs["threads_h"] * knobs["threads_w"] <= record.gpu.threads
         assert gpu_knobs.shared(w, knobs) <= record.gpu.shared
 
 
 def test_what_is_not_legal_is_refused_with_the_reason():
     w = Workload("pointwise", 1, 1, 16, 24, 14, 14)
     with pytest.raises(KernelError, match="this schedule has"):
-        target_of(TX2).check(w, {"rows": 1})
+        target_of(TX2).check(w, {"thread_h": 1})
     knobs = target_of(TX2).default(w)
     for wrong, reason in (
-        ({"down": 3}, "14 rows are not so many tiles of"),
-        ({"across": 24, "channels": 1, "down": 14, "wide": 14, "rows": 1, "columns": 1}, "4704 threads in a block"),
-        ({"channels": 24, "across": 1, "rows": 14, "down": 1}, "too many for 32768 registers"),
-        ({"chunk": 0}, "input channels to sum over are not"),
-        ({"apart_rows": 5}, "rows are not 5 equal groups"),
+        ({"threads_h": 3}, "14 rows are not tiles of"),
+        (
+            {"threads_oc": 24, "thread_oc": 1, "threads_h": 14, "threads_w": 14, "thread_h": 1, "thread_w": 1},
+            "4704 threads in a block",
+        ),
+        ({"thread_oc": 24, "threads_oc": 1, "thread_h": 14, "threads_h": 1}, "too many for 32768 registers"),
+        ({"tile_ic": 0}, "input channels to sum over are not"),
+        ({"vthread_h": 5}, r"thread_h \d+ does not fall into vthread_h 5 equal groups"),
     ):
         with pytest.raises(KernelError, match=reason):
             target_of(TX2).check(w, knobs | wrong)
     big = Workload("conv", 5, 1, 1024, 1024, 56, 56)
     with pytest.raises(KernelError, match="bytes of shared memory, at most 49152"):
-        target_of(TX2).check(big, target_of(TX2).default(big) | {"chunk": 1024})
+        target_of(TX2).check(big, target_of(TX2).default(big) | {"tile_ic": 1024})
 
 
 @pytest.mark.parametrize("record", GPUS, ids=lambda d: d.name)

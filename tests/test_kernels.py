@@ -31,10 +31,10 @@ def by_loops(w, x, k, b, skip):
         x, skip = x + skip, None
     height, width = w.conv_sides
     y = np.zeros((w.cout, *w.out_sides))
-    r, step = w.taps // 2, 2 if "double" in w.epilogue else 1
+    r, step = w.kernel_size // 2, 2 if "double" in w.epilogue else 1
     for o, h, v in itertools.product(range(w.cout), range(height), range(width)):
         total = float(b[o])
-        for dh, dw in itertools.product(range(w.taps), range(w.taps)):
+        for dh, dw in itertools.product(range(w.kernel_size), range(w.kernel_size)):
             row, column = h * w.stride + dh - r, v * w.stride + dw - r
             if 0 <= row < w.height and 0 <= column < w.width:
                 seen = x[o : o + 1, row, column] if w.kind == "depthwise" else x[:, row, column]
@@ -52,8 +52,8 @@ def largest(w, x):
     """The meaning of a pool: the largest number of every window, of what there is of it."""
     y = np.zeros((w.cout, *w.out_sides))
     for h, v in itertools.product(*map(range, w.out_sides)):
-        top, left = h * w.stride - w.taps // 2, v * w.stride - w.taps // 2
-        y[:, h, v] = x[:, max(top, 0) : top + w.taps, max(left, 0) : left + w.taps].max((1, 2))
+        top, left = h * w.stride - w.kernel_size // 2, v * w.stride - w.kernel_size // 2
+        y[:, h, v] = x[:, max(top, 0) : top + w.kernel_size, max(left, 0) : left + w.kernel_size].max((1, 2))
     return y
 
 
@@ -88,7 +88,9 @@ def run(w, device, knobs, x, k, b, skip):
 def agree(w, device, knobs, seed=0, run=run):
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(w.cin, *w.in_sides)).astype(np.float32)
-    k = rng.normal(size=(w.cout, 1 if w.kind == "depthwise" else w.cin, w.taps, w.taps)).astype(np.float32)
+    k = rng.normal(size=(w.cout, 1 if w.kind == "depthwise" else w.cin, w.kernel_size, w.kernel_size)).astype(
+        np.float32
+    )
     b = rng.normal(size=w.cout).astype(np.float32)
     skip = rng.normal(size=(w.cout, *w.skip_sides)).astype(np.float32) if w.skip_sides else None
     pool = w.kind == "pool"
@@ -101,18 +103,18 @@ def agree(w, device, knobs, seed=0, run=run):
 @pytest.mark.parametrize("device", DEVICES, ids=lambda d: d.name)
 @settings(max_examples=12, deadline=None)
 @given(st.sampled_from([3, 5]), st.sampled_from([1, 2]), CHANNELS, SIDE, SIDE, ACTIVATION, TAIL, st.data())
-def test_depthwise(device, taps, stride, channels, height, width, activation, tail, data):
-    w = Workload("depthwise", taps, stride, channels, channels, height, width, activation + tail)
+def test_depthwise(device, kernel_size, stride, channels, height, width, activation, tail, data):
+    w = Workload("depthwise", kernel_size, stride, channels, channels, height, width, activation + tail)
     agree(w, device, data.draw(st.sampled_from([*target_of(device).space(w)])))
 
 
 @pytest.mark.parametrize("device", DEVICES, ids=lambda d: d.name)
 @settings(max_examples=8, deadline=None)
 @given(st.sampled_from([3, 5]), st.sampled_from([1, 2]), CHANNELS, SIDE, SIDE, ACTIVATION, st.booleans(), st.data())
-def test_depthwise_of_a_doubled_input(device, taps, stride, channels, height, width, activation, added, data):
+def test_depthwise_of_a_doubled_input(device, kernel_size, stride, channels, height, width, activation, added, data):
     prologue = ("double", "add") if added else ("double",)
     sides = (2 * ((height + 1) // 2), 2 * ((width + 1) // 2))
-    w = Workload("depthwise", taps, stride, channels, channels, *sides, activation, prologue)
+    w = Workload("depthwise", kernel_size, stride, channels, channels, *sides, activation, prologue)
     agree(w, device, data.draw(st.sampled_from([*target_of(device).space(w)])))
 
 
@@ -127,17 +129,17 @@ def test_pointwise(device, cin, cout, height, width, activation, tail, data):
 @pytest.mark.parametrize("device", DEVICES, ids=lambda d: d.name)
 @settings(max_examples=8, deadline=None)
 @given(st.sampled_from([1, 3, 5]), st.sampled_from([1, 2]), CHANNELS, CHANNELS, SIDE, SIDE, ACTIVATION, TAIL, st.data())
-def test_dense(device, taps, stride, cin, cout, height, width, activation, tail, data):
+def test_dense(device, kernel_size, stride, cin, cout, height, width, activation, tail, data):
     kind = data.draw(st.sampled_from(["stem", "conv"]))
-    w = Workload(kind, taps, stride, cin, cout, height, width, activation + tail)
+    w = Workload(kind, kernel_size, stride, cin, cout, height, width, activation + tail)
     agree(w, device, data.draw(st.sampled_from([*target_of(device).space(w)])))
 
 
 @pytest.mark.parametrize("device", DEVICES, ids=lambda d: d.name)
 @settings(max_examples=6, deadline=None)
 @given(st.sampled_from([3, 5]), st.sampled_from([1, 2]), CHANNELS, SIDE, SIDE, st.data())
-def test_pool(device, taps, stride, channels, height, width, data):
-    w = Workload("pool", taps, stride, channels, channels, height, width)
+def test_pool(device, kernel_size, stride, channels, height, width, data):
+    w = Workload("pool", kernel_size, stride, channels, channels, height, width)
     agree(w, device, data.draw(st.sampled_from([*target_of(device).space(w)])))
 
 
@@ -174,10 +176,10 @@ def test_the_default_setting_is_legal_and_right(name, device):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"cols": 5}, "tiles must divide 14x14"),
-        ({"rows": 14, "cols": 14}, "fit 32 registers"),
-        ({"blocks": 2}, "not legal"),
-        ({"strip": 0}, "not legal"),
+        ({"tile_w": 5}, "tiles must divide 14x14"),
+        ({"tile_h": 14, "tile_w": 14}, "fit 32 registers"),
+        ({"tile_oc": 2}, "not legal"),
+        ({"task_h": 0}, "not legal"),
         ({"tile": 4}, "this schedule has"),
     ],
 )

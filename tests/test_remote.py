@@ -43,8 +43,8 @@ def test_seconds_come_back_from_the_board(ssh):
     assert record.error is None
     assert len(record.seconds) == 9
     assert all(0 < seconds < 1 for seconds in record.seconds)
-    assert (record.source, record.device) == ("measured", host().name)
-    assert record.host != "unknown"
+    assert (record.provenance, record.device) == ("measured", host().name)
+    assert record.processor != "unknown"
     assert measure(HEAD).seconds
     assert best([record], host()) == {WORKLOAD: record}
 
@@ -88,7 +88,7 @@ def test_an_emulator_proves_that_it_runs_and_is_never_taken_for_speed():
         pytest.skip("qemu-aarch64-static is not installed (Debian: qemu-user-static libc6-arm64-cross)")
     record = measure(runner="qemu-aarch64-static -L /usr/aarch64-linux-gnu", target=device("rpi4"))
     assert record.seconds
-    assert record.source == "emulated"
+    assert record.provenance == "emulated"
     assert best([record], device("rpi4")) == per_convolution([record]) == {}
 
 

@@ -20,8 +20,8 @@ LAYERS = [
 
 def imagined(w, knobs):
     """A machine whose best tile has about ten pixels and two blocks."""
-    pixels = knobs["rows"] * knobs["cols"]
-    cost = 1 + abs(math.log2(pixels / 10)) + abs(knobs["blocks"] - 2) / 4 + abs(math.log2(knobs["strip"] / 7)) / 8
+    pixels = knobs["tile_h"] * knobs["tile_w"]
+    cost = 1 + abs(math.log2(pixels / 10)) + abs(knobs["tile_oc"] - 2) / 4 + abs(math.log2(knobs["task_h"] / 7)) / 8
     return record(w, knobs, (w.macs * cost * 1e-11,))
 
 
@@ -66,7 +66,7 @@ def test_the_model_earns_its_place():
 
 def test_failures_are_records_and_do_not_stop_the_search():
     def fragile(w, knobs):
-        return record(w, knobs, (), "boom") if knobs["rows"] > 1 else imagined(w, knobs)
+        return record(w, knobs, (), "boom") if knobs["tile_h"] > 1 else imagined(w, knobs)
 
     kept = run(24, measure=fragile)
     assert any(r.error for r in kept)
@@ -94,7 +94,7 @@ def test_a_real_kernel_is_measured_in_a_process_that_may_die():
         assert good.error is None
         assert len(good.seconds) >= 5
         assert all(0 < s < 1 for s in good.seconds)
-        refused = runner.measure(w, {"rows": 3})
+        refused = runner.measure(w, {"tile_h": 3})
         assert (refused.seconds, "this schedule has" in refused.error) == ((), True)
         assert runner.measure(w, target_of(host()).default(w), limit=0).error == "no answer within 0 s"
         runner._connect()

@@ -19,7 +19,7 @@ def skip_placeholder(w: Workload, lanes: int) -> te.Tensor | None:
 def padded(w: Workload, x: te.Tensor, skip: te.Tensor | None, *lanes: int, border: Any = None) -> te.Tensor:
     """prologue(x) with a border of zeros, or of `border`: x doubled by reading it at half the row and column, the skip
     added; of blocks, these lanes."""
-    radius, factor, around = w.taps // 2, w.height // w.in_sides[0], _const(w, 0) if border is None else border
+    radius, factor, around = w.kernel_size // 2, w.height // w.in_sides[0], _const(w, 0) if border is None else border
 
     def value(b: Any, row: Any, column: Any, *lane: Any) -> Any:
         h, v = row - radius, column - radius

@@ -25,12 +25,12 @@ def lower(plan: Plan, device: Device, records: Mapping[Workload, Record]) -> Pro
     lanes, dtype = device.simd_lanes, plan.dtype
     shapes = {name: blocked_shape(shape, lanes) for name, shape in plan.shapes().items()}
     sizes = {n: dtype.bytes * prod(s) for n, s in shapes.items() if n not in (plan.input, plan.output)}
-    parts = [part for join in plan.joins.values() for part in join]
-    offsets, arena = arrange({n: size for n, size in sizes.items() if n not in parts}, plan.lifetimes())
-    for name, join in plan.joins.items():
+    inner = [part for parts in plan.concat.values() for part in parts]
+    offsets, arena = arrange({n: size for n, size in sizes.items() if n not in inner}, plan.lifetimes())
+    for name, parts in plan.concat.items():
         offset = offsets[name]
-        for part in join:
-            if part != join[-1] and (channels := plan.shapes()[part][0]) % lanes:
+        for part in parts:
+            if part != parts[-1] and (channels := plan.shapes()[part][0]) % lanes:
                 raise KernelError(
                     f"{part}: {channels} channels, after which more are concatenated; use a multiple of {lanes}"
                 )
@@ -65,9 +65,9 @@ def lower(plan: Plan, device: Device, records: Mapping[Workload, Record]) -> Pro
     target = target_of(device)
     known = {w: record for w in plan.workloads if (record := _record(w, target, records))}
     knobs = {w: known[w].knobs if w in known else target.default(w) for w in plan.workloads}
-    sources = {w: known[w].source if w in known else "default" for w in plan.workloads}
+    provenance = {w: known[w].provenance if w in known else "default" for w in plan.workloads}
     most = max(target.workspace(w, knobs[w]) for w in plan.workloads)
-    return Program(plan, device, knobs, sources, tuple(calls), bytes(packed), arena, most)
+    return Program(plan, device, knobs, provenance, tuple(calls), bytes(packed), arena, most)
 
 
 def _record(w: Workload, target: Target, records: Mapping[Workload, Record]) -> Record | None:

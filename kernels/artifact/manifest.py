@@ -24,10 +24,11 @@ def manifest(program: Program, model: dict[str, Any], macs: int, kernels: Facts,
         "format": FORMAT,
         "model": model,
         "device": device.name,
-        "machine": device.arch,
-        "requires": list(device.cpu_features),
-        "linked_for": device.zig_target,
-        "lanes": device.simd_lanes,
+        "kind": device.kind,
+        "arch": device.arch,
+        "cpu_features": list(device.cpu_features),
+        "zig_target": device.zig_target,
+        "simd_lanes": device.simd_lanes,
         "dtype": str(plan.dtype),
         "input": list(shapes[plan.input]),
         "output": list(shapes[plan.output][1:]),
@@ -37,7 +38,7 @@ def manifest(program: Program, model: dict[str, Any], macs: int, kernels: Facts,
         "gpu": asdict(device.gpu) if device.gpu else None,
         "steps": [
             step
-            | {"knobs": program.knobs[call.step.workload], "source": program.provenance[call.step.workload]}
+            | {"knobs": program.knobs[call.step.workload], "provenance": program.provenance[call.step.workload]}
             | kernels.get(call.step.workload, {})
             for step, call in zip(steps(plan), program.calls, strict=True)
         ],

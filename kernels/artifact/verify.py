@@ -65,7 +65,7 @@ def _milliseconds(run: Run, image: Array) -> float:
 
 
 def _first_divergence(compiled: FastDepth, plan: Plan, image: Array) -> str:
-    plan = rewrite(plan, compiled.manifest["lanes"])
+    plan = rewrite(plan, compiled.manifest["simd_lanes"])
     expected = interpret(plan, image)
     _, found = compiled.observe(image)
     for step in plan.steps:

@@ -12,7 +12,7 @@ import platform
 
 import numpy as np
 
-FORMAT = "fastdepth-artifact/1"
+FORMAT = "fastdepth-artifact/2"
 MANIFEST, LIBRARY, PARAMETERS = "manifest.json", "libfastdepth.so", "parameters.bin"
 OBSERVER = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(ctypes.c_float))
 
@@ -28,22 +28,22 @@ def read_manifest(folder):
         with open(path, encoding="utf-8") as file:
             manifest = json.load(file)
         if manifest["format"] != FORMAT:
-            raise ArtifactError(f"{path}: format {manifest['format']!r}; this runtime reads {FORMAT!r}")
+            raise ArtifactError(f"{path}: format {manifest['format']!r}; this runtime reads {FORMAT!r}; compile again")
         files = {name: (entry["size"], entry["sha256"]) for name, entry in manifest["files"].items()}
         _, height, width = (int(side) for side in manifest["input"])
         complete = {LIBRARY, PARAMETERS} <= set(files) and height > 0 and width > 0
-        machine, linked_for = str(manifest["machine"]), str(manifest["linked_for"])
+        arch, zig_target = str(manifest["arch"]), str(manifest["zig_target"])
     except FileNotFoundError:
         raise ArtifactError(f"{path}: no such file; an artifact is a folder that zoo compile made") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ArtifactError(f"{path}: damaged manifest ({type(error).__name__}: {error})") from None
     if not complete:
         raise ArtifactError(f"{path}: damaged manifest (files or input are missing)")
-    if machine != platform.machine():
+    if arch != platform.machine():
         raise ArtifactError(
-            f"{folder}: compiled for {manifest['device']} ({machine}), this machine is {platform.machine()}"
+            f"{folder}: compiled for {manifest['device']} ({arch}), this machine is {platform.machine()}"
         )
-    needed, found = _numbers(linked_for.partition("gnu.")[2]), _glibc()
+    needed, found = _numbers(zig_target.partition("gnu.")[2]), _glibc()
     if found is None or _numbers(found) < needed:
         mine = f"glibc {found}" if found else "another C library"
         raise ArtifactError(

@@ -40,9 +40,11 @@ def record(
     knobs: dict[str, int],
     seconds: tuple[float, ...],
     error: str | None,
-    source: str,
-    host: str,
+    provenance: str,
+    processor: str,
 ) -> Record:
     """What came of one setting, today."""
     date, tvm = datetime.now(UTC).strftime("%Y-%m-%d"), version("apache-tvm")
-    return Record(device.name, workload, target_of(device).version, knobs, seconds, source, host, tvm, date, error)
+    return Record(
+        device.name, workload, target_of(device).version, knobs, seconds, provenance, processor, tvm, date, error
+    )

@@ -41,24 +41,24 @@ class RemoteRunner:
         if not self.words or self.ssh == "":
             raise KernelError(f"--runner {runner!r}: give ssh:user@board, rpc, or a command that runs a program")
         # An emulator's seconds say nothing about the board's.
-        self.source = "emulated" if Path(self.words[0]).name.startswith("qemu") else "measured"
+        self.provenance = "emulated" if Path(self.words[0]).name.startswith("qemu") else "measured"
 
     def measure(self, workload: Workload, knobs: dict[str, int], limit: float = LIMIT) -> Record:
         """Build, send and time one setting. What goes wrong there is in the record's `error`, with no seconds;
         UnreachableError where the board itself is missing."""
-        host, error = "unknown", None
+        processor, error = "unknown", None
         seconds: tuple[float, ...] = ()
         with tempfile.TemporaryDirectory() as scratch:
             with BUILDING:
                 program = self.timer.program(workload, knobs, Path(scratch), RUNS, FLUSH)
             try:
-                host, *lines = self._run(program, limit)
+                processor, *lines = self._run(program, limit)
                 seconds = tuple(map(float, lines))
             except subprocess.TimeoutExpired:
                 error = f"no answer within {limit:.0f} s"
             except ValueError as failure:
                 error = str(failure)
-        return record(self.device, workload, knobs, seconds, error, self.source, host)
+        return record(self.device, workload, knobs, seconds, error, self.provenance, processor)
 
     def _run(self, program: Path, limit: float) -> list[str]:
         """The lines that the program prints."""

@@ -27,7 +27,7 @@ def features(w: Workload, knobs: dict[str, int], device: Device) -> list[float]:
     """What the model sees of a workload and a setting: sizes, operations, and what the target makes of the setting."""
     return [
         KINDS.index(w.kind),
-        w.taps,
+        w.kernel_size,
         w.stride,
         *(float(name in w.epilogue) for name in ("double", "add")),
         *(float(name in w.prologue) for name in ("double", "add")),

@@ -201,7 +201,7 @@ def _show_layers(steps: list[dict[str, Any]]) -> None:
             cells = (*sizes, *used)
         else:
             cells = (" ".join(f"{name}={value}" for name, value in step["knobs"].items()),)
-        table.add_row(step["workload"], step["source"], *cells)
+        table.add_row(step["workload"], step["provenance"], *cells)
     console.out.print(table)
     if gpu and "registers" not in steps[0]:
         console.say("registers: no ptxas that knows this GPU (PyPI: nvidia-cuda-nvcc-cu12==12.9.86)")

@@ -179,7 +179,7 @@ def latency(device: Device) -> Latency:
     from ..prune.cost import KINDS, Latency, Layer
 
     known = {
-        Layer(w.kind, w.taps, w.stride, w.cin, w.cout, w.height, w.width): seconds
+        Layer(w.kind, w.kernel_size, w.stride, w.cin, w.cout, w.height, w.width): seconds
         for w, seconds in per_convolution(read(path_of(device))[0]).items()
         if w.kind in KINDS
     }

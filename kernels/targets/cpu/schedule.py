@@ -29,7 +29,7 @@ def _pad(w: Workload, knobs: Knobs) -> str:
         return "none"
     if w.kind in PER_CHANNEL:
         return "place" if in_place(w) else "task"
-    return "task" if w.kind == "conv" and knobs["strip"] == w.conv_sides[0] else "strip"
+    return "task" if w.kind == "conv" and knobs["task_h"] == w.conv_sides[0] else "strip"
 
 
 def _factor(w: Workload) -> int:
@@ -39,10 +39,10 @@ def _factor(w: Workload) -> int:
 def register_tiles(
     sch: Schedule,
     *,
-    rows: int,
-    cols: int,
-    blocks: int,
-    strip: int,
+    tile_h: int,
+    tile_w: int,
+    tile_oc: int,
+    task_h: int,
     unroll: int,
     factor: int,
     pad: str,
@@ -52,16 +52,16 @@ def register_tiles(
 
     ->  parallel strip: parallel block group: (stage the padded strip)
             for row tile: for column tile:
-                for reduction: unrolled blocks x rows x cols: vector accumulators in registers
-                unrolled blocks x rows x cols (x 2 x 2 where doubled) x parts of a vector: epilogue, write
+                for reduction: unrolled tile_oc x tile_h x tile_w: vector accumulators in registers
+                unrolled tile_oc x tile_h x tile_w (x 2 x 2 where doubled) x parts of a vector: epilogue, write
     """
     conv, result = sch.get_sblock("conv"), sch.get_sblock("result")
     if pad == "place":
         sch.compute_inline(sch.get_sblock("padded"))
     o, h, v, lane = sch.get_loops(result)
-    oo, oi = sch.split(o, [None, blocks])
-    hs, ho, hi = sch.split(h, [None, strip // rows, rows * factor])
-    vo, vi = sch.split(v, [None, cols * factor])
+    oo, oi = sch.split(o, [None, tile_oc])
+    hs, ho, hi = sch.split(h, [None, task_h // tile_h, tile_h * factor])
+    vo, vi = sch.split(v, [None, tile_w * factor])
     *part, lane = [lane] if parts == 1 else sch.split(lane, [parts, None])
     sch.reorder(hs, oo, ho, vo, oi, hi, vi, *part, lane)
     sch.compute_at(conv, vo, preserve_unit_loops=True)
@@ -90,22 +90,20 @@ def register_tiles(
         sch.unroll(loop)
     sch.vectorize(tile[3])
     init = sch.decompose_reduction(conv, head)
-    if (
-        pad == "place"
-    ):  # every tap is its own piece of code, whose conditions are of whole rows and the first and last columns
+    if pad == "place":  # every tap is code of its own, with conditions on whole rows and the first and last columns
         sch.unroll(head)
     _unroll_vector(sch, init, 4)
 
 
-def across_lanes(sch: Schedule, *, cols: int, factor: int) -> None:
+def across_lanes(sch: Schedule, *, tile_w: int, factor: int) -> None:
     """for h: for w: for lane: partial;  for h: for w: sum over lanes
 
-    ->  parallel h: for column tile: unrolled cols: vector partial;  vector cols: sum over lanes;  write
+    ->  parallel h: for column tile: unrolled tile_w: vector partial;  vector tile_w: sum over lanes;  write
     """
     partial, conv, result = (sch.get_sblock(name) for name in ("partial", "conv", "result"))
     _, h, v = sch.get_loops(result)
     ho, hi = sch.split(h, [None, factor])
-    vo, vi = sch.split(v, [None, cols * factor])
+    vo, vi = sch.split(v, [None, tile_w * factor])
     sch.reorder(ho, vo, hi, vi)
     sch.compute_at(conv, vo, preserve_unit_loops=True)
     sch.compute_at(partial, vo, preserve_unit_loops=True)
