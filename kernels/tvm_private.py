@@ -77,7 +77,7 @@ def _teach_nvptx() -> None:
     register_intrin_lowering(
         "tirx.fma",  # else a call into that toolkit's library
         target="nvptx",
-        f=lambda call: call_llvm_pure_intrin(call.dtype, "llvm.fma", *call.args),
+        f=lambda call: call_llvm_pure_intrin(str(call.ty.dtype), "llvm.fma", *call.args),
         level=99,
     )
     register_intrin_lowering(
