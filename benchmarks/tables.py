@@ -109,9 +109,9 @@ def devices() -> None:
     for device in records():
         known = read(path_of(device))[0]
         tuned, alone = best(known, device), per_convolution(known)
-        sources = ", ".join(sorted({record.source for record in known}))
+        sources = ", ".join(sorted({record.provenance for record in known}))
         for model, plan in networks.items():
-            workloads = [step.workload for step in rewrite(plan, device.lanes).steps]
+            workloads = [step.workload for step in rewrite(plan, device.simd_lanes).steps]
             times = [tuned[w].time if w in tuned else alone.get(w.bare) for w in workloads]
             found = [seconds for seconds in times if seconds is not None]
             if found:

@@ -22,8 +22,8 @@ from zoo.kernels.device import Device
 from zoo.kernels.device import device as find
 from zoo.kernels.ir.workload import Workload
 from zoo.kernels.records import Record, append, read
-from zoo.kernels.targets.cpu.space import space
-from zoo.kernels.tuning.measure import Worker
+from zoo.kernels.targets import target_of
+from zoo.kernels.tuning.local import LocalRunner
 from zoo.kernels.tuning.search import tune
 
 LAYERS = [
@@ -44,11 +44,11 @@ Times = dict[tuple[Workload, tuple[tuple[str, int], ...]], Record]
 def measure_all(path: Path, device: Device) -> None:
     """Measure every setting that the file lacks."""
     known = {(r.workload, *r.knobs.items()) for r in read(path)[0]}
-    settings = [(w, knobs) for w in map(Workload.parse, LAYERS) for knobs in space(w, device)]
+    settings = [(w, knobs) for w in map(Workload.parse, LAYERS) for knobs in target_of(device).space(w)]
     missing = [(w, knobs) for w, knobs in settings if (w, *knobs.items()) not in known]
-    with Worker(device) as worker, console.progress("measuring") as tick:
+    with LocalRunner(device) as runner, console.progress("measuring") as tick:
         for i, (w, knobs) in enumerate(missing):
-            append(path, [worker.measure(w, knobs)])
+            append(path, [runner.measure(w, knobs)])
             tick(str(w), i, len(missing))
 
 

@@ -17,10 +17,13 @@ from .device import Device
 from .errors import KernelError
 from .files import get, opened
 from .ir.workload import Workload
-from .targets.cpu.space import VERSION, check, shared
+from .targets import target_of
+from .targets.base import Target
+from .tuning import records_v1
 
+FORMAT = 2  # version of a line
 FOLDER = Path(__file__).parent / "tuning" / "logs"
-SOURCES = ("measured", "imported", "predicted", "emulated")  # an emulator's seconds are never taken for speed
+PROVENANCE = ("measured", "imported", "predicted", "emulated")  # an emulator's seconds are never taken for speed
 EQUAL = 1.02  # times within this factor are equal: measurements scatter as much
 FOREIGN = 0  # version of schedules that are not ours: such records say how long a convolution takes, not how to do it
 
@@ -31,11 +34,11 @@ class Record:
 
     device: str
     workload: Workload
-    schedule: int  # version the knobs belong to
+    schedule_version: int  # of the schedules the knobs belong to
     knobs: dict[str, int]
     seconds: tuple[float, ...]
-    source: str
-    host: str  # the processor it ran on
+    provenance: str  # one of PROVENANCE
+    processor: str  # that it ran on
     tvm: str
     date: str
     error: str | None = None
@@ -47,13 +50,15 @@ class Record:
 
     def line(self) -> str:
         """The record as it stands in a log."""
-        return json.dumps(asdict(self) | {"workload": str(self.workload)}) + "\n"
+        return json.dumps({"version": FORMAT} | asdict(self) | {"workload": str(self.workload)}) + "\n"
 
     @classmethod
     def parse(cls, line: str) -> Record:
         """The record that a line holds. Raises KernelError for anything else, however strange."""
         try:
-            fields: dict[str, Any] = json.loads(line)
+            fields: dict[str, Any] = records_v1.converted(json.loads(line))
+            if fields.pop("version") != FORMAT:
+                raise ValueError(f"this program reads versions 1 and {FORMAT}")
             seconds = tuple(float(value) for value in fields.pop("seconds"))
             knobs = {str(name): value for name, value in fields.pop("knobs").items()}
             record = cls(workload=Workload.parse(fields.pop("workload")), seconds=seconds, knobs=knobs, **fields)
@@ -61,8 +66,8 @@ class Record:
             raise KernelError(f"not a record ({type(error).__name__}: {str(error)[:80]})") from error
         sound = all(math.isfinite(value) and value > 0 for value in seconds)
         whole = all(type(value) is int and 0 < value < 1 << 20 for value in knobs.values())
-        if not (sound and whole and record.source in SOURCES and type(record.schedule) is int):
-            raise KernelError("not a record (seconds, knobs, source or schedule are out of range)")
+        if not (sound and whole and record.provenance in PROVENANCE and type(record.schedule_version) is int):
+            raise KernelError("not a record (seconds, knobs, provenance or schedule_version are out of range)")
         return record
 
 
@@ -72,7 +77,7 @@ def path_of(device: Device) -> Path:
 
 
 def read(path: Path) -> tuple[list[Record], list[str]]:
-    """(the records of a log, a remark for every line that is none). A log that does not exist is empty."""
+    """(the records of a log, a remark for every line that does not hold one). A log that does not exist is empty."""
     if not path.exists():
         return [], []
     records, remarks = [], []
@@ -107,19 +112,26 @@ def append(path: Path, records: Iterable[Record]) -> None:
         file.write(content)
 
 
+def present(records: Iterable[Record], device: Device) -> list[Record]:
+    """Those of a device, made for the schedules of today."""
+    version = target_of(device).version
+    return [record for record in records if (record.device, record.schedule_version) == (device.name, version)]
+
+
 def best(records: Iterable[Record], device: Device) -> dict[Workload, Record]:
     """The fastest record of every workload that this device and these schedules can use; of those as good as equal, the
     first whose work can be shared out among threads best."""
+    target = target_of(device)
     groups: dict[Workload, list[Record]] = {}
-    for record in records:
-        if record.device == device.name and record.schedule == VERSION and _timed(record):
+    for record in present(records, device):
+        if _timed(record):
             groups.setdefault(record.workload, []).append(record)
     found: dict[Workload, Record] = {}
     for workload, group in groups.items():
-        usable = (record for record in sorted(group, key=lambda record: record.time) if _legal(record, device))
+        usable = (record for record in sorted(group, key=lambda record: record.time) if _legal(record, target))
         if fastest := next(usable, None):
             equal = takewhile(lambda record: record.time <= EQUAL * fastest.time, usable)
-            found[workload] = max((fastest, *equal), key=lambda record: shared(workload, device, record.knobs))
+            found[workload] = max((fastest, *equal), key=lambda record: target.tasks(workload, record.knobs))
     return found
 
 
@@ -138,12 +150,12 @@ def per_convolution(records: Iterable[Record]) -> dict[Workload, float]:
 
 
 def _timed(record: Record) -> bool:
-    return bool(record.seconds) and record.source != "emulated"
+    return bool(record.seconds) and record.provenance != "emulated"
 
 
-def _legal(record: Record, device: Device) -> bool:
+def _legal(record: Record, target: Target) -> bool:
     try:
-        check(record.workload, device, record.knobs)
+        target.check(record.workload, record.knobs)
     except KernelError:
         return False
     return True

@@ -77,7 +77,7 @@ def test_compile_then_predict_with_the_artifact(zoo, tmp_path):
 
 def test_tune_bench_and_log(zoo, tmp_path, artifact, pruned):
     log = tmp_path / "log.jsonl"
-    plan = rewrite(trace(pruned, 224, 224), host().lanes)
+    plan = rewrite(trace(pruned, 224, 224), host().simd_lanes)
     kernels = len(plan.workloads)
     for _ in range(2):  # trials are the total, so the second run has nothing to do
         code, out, err = zoo("tune", "--trials", "1", "--log", log, "--json")

@@ -22,7 +22,7 @@ KINDS_OF_NETWORK = ["fastdepth", "fastdepth_concat", "fastdepth_noskip", "fastde
 
 def table(records):
     return {
-        Layer(w.kind, w.taps, w.stride, w.cin, w.cout, w.height, w.width): seconds
+        Layer(w.kind, w.kernel_size, w.stride, w.cin, w.cout, w.height, w.width): seconds
         for w, seconds in per_convolution(records).items()
         if w.kind in KINDS
     }
@@ -52,7 +52,9 @@ def test_macs_and_weights_are_those_of_the_network(member):
 def test_layers_are_the_convolutions_that_kernels_are_made_for(pruned):
     plan = trace(pruned, 224, 224)
     traced = [step.workload.bare for step in plan.steps]
-    assert [Layer(w.kind, w.taps, w.stride, w.cin, w.cout, w.height, w.width) for w in traced] == list(layers(PRUNED))
+    assert [Layer(w.kind, w.kernel_size, w.stride, w.cin, w.cout, w.height, w.width) for w in traced] == list(
+        layers(PRUNED)
+    )
 
 
 def truth(layer):
@@ -106,7 +108,7 @@ def test_the_bundled_tx2_logs_add_up_too():
     for board, published in (("tx2-cpu", 27.1e-3), ("tx2", 4.94e-3)):
         records, remarks = read(path_of(device(board)))
         assert not remarks
-        assert {record.source for record in records} == {"imported"}
+        assert {record.provenance for record in records} == {"imported"}
         assert Latency(table(records))(PRUNED) == pytest.approx(published, rel=0.03)
 
 
@@ -121,7 +123,7 @@ def test_a_tiling_is_translated_where_ours_has_it_too():
     record = parse(CPU_LINE, "tx2-cpu", "a board")
     assert (str(record.workload), record.time, record.date) == ("pointwise1s1-f32-c56-k16-28x28", 0.002, "2019-01-22")
     knobs = translated(record, device("tx2-cpu")).knobs
-    assert (knobs["rows"], knobs["cols"], knobs["blocks"], knobs["strip"]) == (1, 7, 2, 28)
+    assert (knobs["tile_h"], knobs["tile_w"], knobs["tile_oc"], knobs["task_h"]) == (1, 7, 2, 28)
     assert translated(parse(CPU_LINE.replace("[2, 8]", "[8, 2]"), "tx2-cpu", "a board"), device("tx2-cpu")) is None
     assert (
         translated(parse(CPU_LINE.replace('"unroll", "vec"', '"vec", "unroll"'), "x", "y"), device("tx2-cpu")) is None

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import importlib.metadata
 import json
-import math
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -25,22 +19,16 @@ from ..errors import KernelError
 from ..extras import require
 from ..ir.plan import Plan
 from ..ir.rewrite import rewrite
-from ..ir.workload import Workload
 from ..records import tuned
-from ..runtime.fastdepth import FORMAT, LIBRARY, MANIFEST, PARAMETERS
-from ..targets.cpu.emit import Facts, described, network_c
-from ..targets.cpu.space import VERSION
-from ..targets.cuda import emit as source_cuda
-from ..targets.cuda import ptx
-from .lower import Program, lower, symbol
+from ..runtime.fastdepth import LIBRARY, MANIFEST, PARAMETERS
+from ..targets import target_of
+from ..targets.base import Tick
+from ..targets.native import CUDA_HEADER, HEADER, PROGRAM, TWIN
+from ..targets.tables import description
+from .lower import lower
+from .manifest import manifest
 
-RUNTIME = Path(__file__).parent.parent / "runtime"
-TARGETS = Path(__file__).parent.parent / "targets"
-PROGRAM = "fastdepth"
-HEADER, TWIN, CUDA = "fastdepth.h", "fastdepth.py", "fastdepth_cuda.h"
-FILES = (MANIFEST, LIBRARY, PARAMETERS, PROGRAM, HEADER, TWIN, CUDA)  # CUDA for a GPU only
-EXPORTS = "{ global: fastdepth_*; local: *; };\n"
-Tick = Callable[[str, int, int], None]  # (what is being done, parts done, parts in all)
+FILES = (MANIFEST, LIBRARY, PARAMETERS, PROGRAM, HEADER, TWIN, CUDA_HEADER)  # the last for a GPU only
 
 
 def build(
@@ -59,22 +47,17 @@ def build(
     if folder.exists() and not written(folder / MANIFEST) and (not folder.is_dir() or any(folder.iterdir())):
         raise KernelError(f"{folder}: exists and is not an artifact; choose another place")
     require("tvm", "ziglang")
-    original, plan = plan, rewrite(plan, device.lanes)
+    macs, plan = plan.macs, rewrite(plan, device.simd_lanes)
     program = lower(plan, device, tuned(device))
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
         work, made = Path(scratch) / "work", Path(scratch) / "made"
         work.mkdir()
         made.mkdir()
-        total = len(plan.workloads) + 1
-        facts = described(program, model, original.macs)
-        sources, kernels = (_gpu_sources if device.gpu else _cpu_sources)(program, facts, work, tick)
-        tick("linking", total - 1, total)
-        _link(program, sources, work, made)
+        facts = description(program, model, macs)
+        kernels = target_of(device).package(program, facts, work, made, tick)
         (made / PARAMETERS).write_bytes(program.parameters)
-        for name in (HEADER, TWIN, *([CUDA] if device.gpu else [])):
-            shutil.copyfile(RUNTIME / name, made / name)
-        (made / MANIFEST).write_text(json.dumps(_manifest(program, facts, kernels, made), indent=1) + "\n")
+        (made / MANIFEST).write_text(json.dumps(manifest(program, facts, kernels, made), indent=1) + "\n")
         if folder.exists():
             others = partial(_except_ours, str(folder))
             shutil.copytree(folder, made, symlinks=True, ignore=others, dirs_exist_ok=True)
@@ -87,18 +70,18 @@ def build(
             except OSError as error:
                 if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                     raise
-        tick("done", total, total)
-    return dict(Counter(program.sources[step.workload] for step in plan.steps))
+        tick("done", len(plan.workloads) + 1, len(plan.workloads) + 1)
+    return dict(Counter(program.provenance[step.workload] for step in plan.steps))
 
 
 def written(path: Path) -> bool:
     """Whether a file is one of an artifact, and as it was made: what the manifest beside it says."""
     try:
-        manifest = json.loads((path.parent / MANIFEST).read_text())
-        if manifest["format"] != FORMAT:
+        said = json.loads((path.parent / MANIFEST).read_text())
+        if not str(said["format"]).startswith("fastdepth-artifact/"):
             return False
         return path.name == MANIFEST or (
-            manifest["files"][path.name]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+            said["files"][path.name]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
         )
     except (OSError, ValueError, KeyError, TypeError):
         return False
@@ -106,108 +89,3 @@ def written(path: Path) -> bool:
 
 def _except_ours(folder: str, at: str, names: list[str]) -> list[str]:
     return [name for name in names if at == folder and name in FILES]
-
-
-def compile_kernel(workload: Workload, device: Device, knobs: dict[str, int], path: Path) -> None:
-    """One workload -> one object file whose symbol is `__tvm_ffi_` + symbol(workload)."""
-    import tvm
-    from tvm import te
-
-    from ..algorithm import ALGORITHMS
-    from ..targets.cpu.schedule import schedule
-
-    computation = te.create_prim_func(ALGORITHMS[workload.kind].compute(workload, device.lanes))
-    module = schedule(computation, workload, device, knobs, symbol(workload)).mod
-    tvm.compile(module, target=tvm.target.Target(dict(device.target))).mod.write_to_file(str(path))
-
-
-Kernels = dict[Workload, dict[str, Any]]  # what the manifest says of each
-
-
-def _cpu_sources(program: Program, facts: Facts, work: Path, tick: Tick) -> tuple[list[Path], Kernels]:
-    """What the library is made of: object files, the tables, the runtime for processors."""
-    workloads = program.plan.workloads
-    for i, workload in enumerate(workloads):
-        tick(str(workload), i, len(workloads) + 1)
-        compile_kernel(workload, program.device, program.knobs[workload], work / f"{symbol(workload)}.o")
-    generated = work / "network.c"
-    generated.write_text(network_c(program, facts))
-    return [generated, *work.glob("*.o"), *(TARGETS / "cpu" / "runtime").glob("*.c")], {}
-
-
-def _gpu_sources(program: Program, facts: Facts, work: Path, tick: Tick) -> tuple[list[Path], Kernels]:
-    """The same for graphics processors: the kernels are PTX, a text in the tables. How each is launched and, where there
-    is an assembler, what it uses."""
-    gpu, workloads = program.device.gpu, program.plan.workloads
-    assert gpu is not None
-    kernels = {}
-    for i, workload in enumerate(workloads):
-        tick(str(workload), i, len(workloads) + 1)
-        kernels[workload] = ptx.kernel(workload, program.device, program.knobs[workload], symbol(workload))
-    text = ptx.together(list(kernels.values()), program.device)
-    used = ptx.assemble(text, gpu.arch) or {}
-    for kernel in kernels.values():
-        usage, threads = used.get(kernel.symbol), math.prod(kernel.threads)
-        if usage and usage.spilled_bytes:
-            raise KernelError(
-                f"{kernel.symbol}: its knobs need more registers than {gpu.arch} has; {usage.spilled_bytes} bytes spill"
-            )
-        if usage and usage.registers * threads > gpu.registers:
-            raise KernelError(
-                f"{kernel.symbol}: {threads} threads of {usage.registers} registers; a block has {gpu.registers}"
-            )
-    generated = work / "network.c"
-    generated.write_text(source_cuda.network_c(program, facts, kernels, text))
-    launches = {
-        w: {"blocks": kernel.blocks, "threads": kernel.threads}
-        | (asdict(used[kernel.symbol]) if kernel.symbol in used else {})
-        for w, kernel in kernels.items()
-    }
-    return [generated, *(TARGETS / "cuda" / "runtime").glob("*.c")], launches
-
-
-def _link(program: Program, sources: list[Path], work: Path, made: Path) -> None:
-    """The library, and the little program beside it: of the same parts, so that it needs no library that could be cut."""
-    exports = work / "exports.map"
-    exports.write_text(EXPORTS)
-    paths = [str(path) for path in (*sources, *RUNTIME.glob("*.c"))]
-    libraries = ["-ldl"] if program.device.gpu else []
-    # Once loaded it stays (nodelete): its threads and what it does at a fork outlive a dlclose.
-    shared = ["-fPIC", "-shared", f"-Wl,--version-script={exports}", "-Wl,-z,nodelete"]
-    link(program.device, [*shared, *paths, *libraries, "-o", str(made / LIBRARY)])
-    main = str(RUNTIME / "program" / "main.c")
-    link(program.device, [main, *paths, *libraries, "-lm", "-o", str(made / PROGRAM)])
-
-
-def link(device: Device, words: list[str]) -> None:
-    """Compile C and link for a device, on any machine. Raises KernelError."""
-    folder = TARGETS / ("cuda" if device.gpu else "cpu") / "runtime"
-    command = [sys.executable, "-m", "ziglang", "cc", "-target", device.linker, "-std=c11", "-O2"]
-    command += ["-D_GNU_SOURCE", f"-I{RUNTIME}", f"-I{folder}", "-pthread", "-s", *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise KernelError(f"linking for {device.name} failed: {done.stderr.strip()[-800:]}")
-
-
-def _manifest(program: Program, facts: Facts, kernels: Kernels, made: Path) -> dict[str, Any]:
-    device = program.device
-    versions = {name: importlib.metadata.version(name) for name in ("fastdepth-zoo", "apache-tvm", "ziglang")}
-    return {
-        "format": FORMAT,
-        **facts,
-        "requires": list(device.requires),
-        "unit": "metres",
-        "schedule_version": VERSION,
-        "gpu": asdict(device.gpu) if device.gpu else None,
-        "steps": [
-            step
-            | {"knobs": program.knobs[call.step.workload], "source": program.sources[call.step.workload]}
-            | kernels.get(call.step.workload, {})
-            for step, call in zip(facts["steps"], program.calls, strict=True)
-        ],
-        "files": {
-            path.name: {"size": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-            for path in sorted(made.iterdir())
-        },
-        "versions": versions,
-    }

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
-import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,13 +14,12 @@ from ..ir.plan import Array, Plan
 from ..ir.reference import interpret
 from ..ir.rewrite import rewrite
 from ..records import tuned
-from ..runtime.fastdepth import MANIFEST, FastDepth
+from ..runtime.fastdepth import FastDepth
+from ..targets import target_of
+from ..targets.base import Run, Tick
 from .lower import lower
 
-TOLERANCE = {"f32": 1e-4}  # metres
 RUNS = 15
-Tick = Callable[[str, int, int], None]
-Run = Callable[[Array], Array]  # (3, H, W) in [0, 1] -> (H, W) metres
 
 
 @dataclass(frozen=True)
@@ -42,54 +36,26 @@ def verify(folder: Path, plan: Plan, eager: Run) -> Report:
     with FastDepth(folder, 1) as compiled:
         image = np.random.default_rng(0).random((3, compiled.height, compiled.width), np.float32)
         error = float(np.abs(compiled(image) - eager(image)).max())
-        if not error <= TOLERANCE["f32"]:
+        if not error <= plan.dtype.tolerance:
             raise KernelError(f"{folder}: {_first_divergence(compiled, plan, image)}")
         pairs = [(_milliseconds(eager, image), _milliseconds(compiled, image)) for _ in range(RUNS)]
     return Report(error, *(float(np.median(times)) for times in zip(*pairs, strict=True)))
 
 
-def emulate(folder: Path, machine: str, eager: Run) -> float | None:
-    """The same difference for an artifact of another machine, through its program under qemu; None where there is no
-    qemu. Says nothing of speed. Raises KernelError if it fails or differs."""
-    qemu, libraries = shutil.which(f"qemu-{machine}-static"), Path(f"/usr/{machine}-linux-gnu")
-    if qemu is None or not libraries.is_dir():
+def verify_elsewhere(folder: Path, plan: Plan, device: Device, eager: Run, tick: Tick) -> tuple[float, str] | None:
+    """(the same difference, how it was found) for an artifact that this machine cannot run; None where that needs something
+    that is not here. Says nothing of speed. Raises KernelError if it fails or differs."""
+    program = lower(rewrite(plan, device.simd_lanes), device, tuned(device))
+    pixels = np.random.default_rng(0).integers(0, 256, plan.shapes()[plan.input]).astype(np.uint8)
+    image: Array = np.divide(pixels, 255, dtype=np.float32)
+    found = target_of(device).run_elsewhere(folder, program, image, tick)
+    if found is None:
         return None
-    _, height, width = json.loads((folder / MANIFEST).read_text())["input"]
-    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
-    with tempfile.TemporaryDirectory() as scratch:
-        photo, depth = Path(scratch) / "photo.ppm", Path(scratch) / "depth.pfm"
-        photo.write_bytes(b"P6 %d %d 255\n" % (width, height) + pixels.tobytes())
-        command = [qemu, "-L", libraries, folder.absolute() / "fastdepth", photo, "-o", depth]
-        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise KernelError(f"{folder}: failed under {qemu}: {done.stderr.strip()[-300:]}")
-        found = read_pfm(depth)
-    image: Array = np.divide(pixels.transpose(2, 0, 1), 255, dtype=np.float32)
-    error = float(np.abs(np.subtract(found, eager(image))).max())
-    if not error <= TOLERANCE["f32"]:
-        raise KernelError(f"{folder}: under {qemu}, compiled and eager differ by {error:.1e} m")
-    return error
-
-
-def simulated(plan: Plan, device: Device, eager: Run, tick: Tick) -> float:
-    """The same difference for kernels of a graphics processor that is not here, their threads run one after another on
-    this processor. Raises KernelError if they differ."""
-    from ..targets.cuda.check import run
-
-    program = lower(rewrite(plan, device.lanes), device, tuned(device))
-    shape = program.plan.shapes()[program.plan.input]
-    image = np.random.default_rng(0).random(shape, np.float32)
-    error = float(np.abs(run(program, image, tick) - eager(image)).max())
-    if not error <= TOLERANCE["f32"]:
-        raise KernelError(f"{device.name}: kernels and eager differ by {error:.1e} m")
-    return error
-
-
-def read_pfm(path: Path) -> Array:
-    """A portable float map of one channel: (H, W)."""
-    _, size, _, values = path.read_bytes().split(b"\n", 3)
-    width, height = map(int, size.split())
-    return np.frombuffer(values, "<f4").reshape(height, width)[::-1]
+    depth, how = found
+    error = float(np.abs(depth - eager(image)).max())
+    if not error <= plan.dtype.tolerance:
+        raise KernelError(f"{folder}: compiled for {device.name} and run here ({how}), it differs by {error:.1e} m")
+    return error, how
 
 
 def _milliseconds(run: Run, image: Array) -> float:
@@ -99,11 +65,11 @@ def _milliseconds(run: Run, image: Array) -> float:
 
 
 def _first_divergence(compiled: FastDepth, plan: Plan, image: Array) -> str:
-    plan = rewrite(plan, compiled.manifest["lanes"])
+    plan = rewrite(plan, compiled.manifest["simd_lanes"])
     expected = interpret(plan, image)
     _, found = compiled.observe(image)
     for step in plan.steps:
         worst = float(np.abs(found[step.result] - expected[step.result]).max())
-        if not worst <= TOLERANCE["f32"]:
+        if not worst <= plan.dtype.tolerance:
             return f"compiled and eager part at {step.name} ({step.workload}) by {worst:.1e}"
     return "compiled and eager differ, though every step agrees with its reference"

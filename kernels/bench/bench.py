@@ -13,7 +13,6 @@ from ..runtime.fastdepth import FastDepth
 from .peak import Peak
 
 WARM, RUNS = 10, 60
-FLOAT = 4  # bytes
 
 
 @dataclass(frozen=True)
@@ -66,5 +65,5 @@ def least_bytes(w: Workload) -> int:
     """Bytes of input, weights, result and skip, each once."""
     sides = (w.in_sides, w.out_sides, w.skip_sides or (0, 0))
     read, result, skip = (channels * h * v for channels, (h, v) in zip((w.cin, w.cout, w.cout), sides, strict=True))
-    weights = 0 if w.kind == "pool" else w.cout * w.taps**2 * (1 if w.kind == "depthwise" else w.cin)
-    return FLOAT * (read + weights + result + skip)
+    weights = 0 if w.kind == "pool" else w.cout * w.kernel_size**2 * (1 if w.kind == "depthwise" else w.cin)
+    return w.dtype.bytes * (read + weights + result + skip)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 LINE = 64  # bytes of a cache line
 
 
-def layout(sizes: Mapping[str, int], lifetimes: Mapping[str, tuple[int, int]]) -> tuple[dict[str, int], int]:
+def arrange(sizes: Mapping[str, int], lifetimes: Mapping[str, tuple[int, int]]) -> tuple[dict[str, int], int]:
     """(offset of every tensor, bytes of the arena): largest first, each at the lowest offset free for its whole life.
 
     Lifetimes are inclusive, so a step's result never shares bytes with what the step reads.

@@ -13,7 +13,7 @@ from .plan import Array, Plan, Step
 from .workload import Workload
 
 ATEN = torch.ops.aten
-NORM = ("gain", "shift", "mean", "variance")
+NORM = ("gamma", "beta", "mean", "variance")
 
 
 @dataclass
@@ -43,7 +43,7 @@ def trace(network: torch.nn.Module, height: int, width: int) -> Plan:
 
     parameters: dict[str, Array] = {}
     steps: dict[str, _Open] = {}
-    joins: dict[str, tuple[str, ...]] = {}
+    concat: dict[str, tuple[str, ...]] = {}
     owner: dict[Any, str] = {}  # node -> tensor it stands for
     for node in program.graph.nodes:
         if node.op == "placeholder" and node.name in signature.user_inputs:
@@ -64,7 +64,7 @@ def trace(network: torch.nn.Module, height: int, width: int) -> Plan:
             owner[node] = name
             continue
         if node.target is ATEN.cat.default:
-            owner[node] = _join(node, owner, joins, steps)
+            owner[node] = _concatenate(node, owner, concat, steps)
             continue
         source = _latest(node, owner, list(steps))
         if owner.get(source) == "image":
@@ -77,9 +77,9 @@ def trace(network: torch.nn.Module, height: int, width: int) -> Plan:
         if step.node.target is ATEN.max_pool2d.default:
             raise KernelError(f"{step.name}: the plan has no step for {node.target} of a pool's result")
         if node.target is ATEN.batch_norm.default:
-            _, gain, shift, mean, variance, _, _, epsilon, *_ = node.args
+            _, gamma, beta, mean, variance, _, _, epsilon, *_ = node.args
             step.normalised = True
-            for key, operand in zip(NORM, (gain, shift, mean, variance), strict=True):
+            for key, operand in zip(NORM, (gamma, beta, mean, variance), strict=True):
                 parameters[f"{step.name}.{key}"] = value(operand)
             parameters[f"{step.name}.variance"] = parameters[f"{step.name}.variance"] + np.float32(epsilon)
         elif node.target is ATEN.relu.default:
@@ -97,7 +97,7 @@ def trace(network: torch.nn.Module, height: int, width: int) -> Plan:
         else:
             raise KernelError(f"{step.name}: the plan has no step for {node.target}")
         owner[node] = step.name
-    return Plan(tuple(_close(step) for step in steps.values()), parameters, joins=joins)
+    return Plan(tuple(_close(step) for step in steps.values()), parameters, concat=concat)
 
 
 def _open(name: str, node: Any, owner: dict[Any, str], steps: dict[str, _Open]) -> _Open:
@@ -112,12 +112,12 @@ def _latest(node: Any, owner: dict[Any, str], order: list[str]) -> Any:
     return max(tensors, key=lambda x: order.index(owner[x]), default=node.args[0])
 
 
-def _join(node: Any, owner: dict[Any, str], joins: dict[str, tuple[str, ...]], steps: dict[str, _Open]) -> str:
+def _concatenate(node: Any, owner: dict[Any, str], concat: dict[str, tuple[str, ...]], steps: dict[str, _Open]) -> str:
     parts = tuple(owner[x] for x in node.args[0])
-    before = {part for join in joins.values() for part in join}
+    before = {part for others in concat.values() for part in others}
     if node.args[1:] != (1,) or len(set(parts) - before) < len(node.args[0]) or not set(parts) <= steps.keys():
-        raise KernelError(f"{' and '.join(parts)}: results of layers can be joined along the channels, each once")
-    joins[name := "+".join(parts)] = parts
+        raise KernelError(f"{' and '.join(parts)}: results of layers can be concatenated along the channels, each once")
+    concat[name := "+".join(parts)] = parts
     return name
 
 
@@ -129,11 +129,13 @@ def _close(step: _Open) -> Step:
     if step.node.target is ATEN.max_pool2d.default:
         return Step(step.name, _pool(step), step.source)
     conv: Any = step.node
-    cout, _, taps, across = conv.args[1].meta["val"].shape
+    cout, _, kernel_size, across = conv.args[1].meta["val"].shape
     _, cin, height, width = conv.args[0].meta["val"].shape
     stride, padding, dilation = _options(conv, 3, ([1, 1], [0, 0], [1, 1]))
     groups = conv.args[6] if len(conv.args) > 6 else 1
-    square = taps == across and stride[0] == stride[1] and padding == [taps // 2] * 2 and dilation == [1, 1]
+    square = (
+        kernel_size == across and stride[0] == stride[1] and padding == [kernel_size // 2] * 2 and dilation == [1, 1]
+    )
     if not square or groups not in (1, cin) or (groups > 1 and cin != cout):
         raise KernelError(
             f"{step.name}: only square, centred convolutions are planned, dense or one filter per channel"
@@ -145,24 +147,24 @@ def _close(step: _Open) -> Step:
     elif groups > 1:
         kind = "depthwise"
     else:
-        kind = "pointwise" if taps == 1 and stride[0] == 1 else "conv"
-    workload = Workload(kind, taps, stride[0], cin, cout, height, width, tuple(step.epilogue))
+        kind = "pointwise" if kernel_size == 1 and stride[0] == 1 else "conv"
+    workload = Workload(kind, kernel_size, stride[0], cin, cout, height, width, tuple(step.epilogue))
     return Step(step.name, workload, step.source, step.skip, step.normalised)
 
 
 def _pool(step: _Open) -> Workload:
     pool: Any = step.node
     _, channels, height, width = pool.args[0].meta["val"].shape
-    (taps, across), (stride, other), padding, dilation = _options(pool, 1, ([], [], [0, 0], [1, 1]))
+    (kernel_size, across), (stride, other), padding, dilation = _options(pool, 1, ([], [], [0, 0], [1, 1]))
     if (
-        taps != across
+        kernel_size != across
         or stride != other
-        or padding != [taps // 2] * 2
+        or padding != [kernel_size // 2] * 2
         or dilation != [1, 1]
         or pool.args[5:] == (True,)
     ):
         raise KernelError(f"{step.name}: only square, centred pools are planned")
-    return Workload("pool", taps, stride, channels, channels, height, width)
+    return Workload("pool", kernel_size, stride, channels, channels, height, width)
 
 
 def _options(node: Any, first: int, defaults: tuple[list[int], ...]) -> list[list[int]]:

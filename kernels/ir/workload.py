@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+from ..dtype import F32, DType
 from ..errors import KernelError
 
 KINDS = ("stem", "depthwise", "pointwise", "conv", "head", "pool")
@@ -17,7 +18,7 @@ PER_CHANNEL = ("depthwise", "pool")  # every channel of the result is made of on
 EPILOGUE = ("relu", "relu6", "double", "add")
 PROLOGUE = ("double", "add")
 _NAME = re.compile(
-    r"((?P<prologue>[a-z0-9+]+)>)?(?P<kind>[a-z]+)(?P<taps>\d+)s(?P<stride>\d+)-(?P<dtype>[a-z]+\d+)"
+    r"((?P<prologue>[a-z0-9+]+)>)?(?P<kind>[a-z]+)(?P<kernel_size>\d+)s(?P<stride>\d+)-(?P<dtype>[a-z]+\d+)"
     r"-c(?P<cin>\d+)(-k(?P<cout>\d+))?-(?P<height>\d+)x(?P<width>\d+)(?P<epilogue>(\+[a-z0-9]+)*)"
 )
 
@@ -28,7 +29,7 @@ class Workload:
     input's sides."""
 
     kind: str  # stem: planar in; head: planar out; the rest read and write channel blocks
-    taps: int
+    kernel_size: int
     stride: int
     cin: int
     cout: int
@@ -36,13 +37,13 @@ class Workload:
     width: int
     epilogue: tuple[str, ...] = ()
     prologue: tuple[str, ...] = ()
-    dtype: str = "f32"
+    dtype: DType = F32
 
     def __str__(self) -> str:
         channels = f"c{self.cin}" + ("" if self.kind in PER_CHANNEL else f"-k{self.cout}")
         tail = "".join(f"+{name}" for name in self.epilogue)
         head = "+".join(self.prologue) + (">" if self.prologue else "")
-        return f"{head}{self.kind}{self.taps}s{self.stride}-{self.dtype}-{channels}-{self.height}x{self.width}{tail}"
+        return f"{head}{self.kind}{self.kernel_size}s{self.stride}-{self.dtype}-{channels}-{self.height}x{self.width}{tail}"
 
     @classmethod
     def parse(cls, name: str) -> Workload:
@@ -55,14 +56,15 @@ class Workload:
         for found, known in ((epilogue, EPILOGUE), (prologue, PROLOGUE)):
             if unknown := [word for word in found if word not in known]:
                 raise KernelError(f"{name!r}: unknown operation {unknown[0]!r}; known: {', '.join(known)}")
-        sizes = {name: int(match[name]) for name in ("taps", "stride", "cin", "height", "width")}
+        dtype = DType.parse(match["dtype"])
+        sizes = {name: int(match[name]) for name in ("kernel_size", "stride", "cin", "height", "width")}
         cout = int(match["cout"] or match["cin"])
-        return cls(match["kind"], cout=cout, epilogue=epilogue, prologue=prologue, dtype=match["dtype"], **sizes)
+        return cls(match["kind"], cout=cout, epilogue=epilogue, prologue=prologue, dtype=dtype, **sizes)
 
     @property
     def conv_sides(self) -> tuple[int, int]:
         """Height and width of the convolution's result, before any doubling."""
-        reach = 2 * (self.taps // 2) - self.taps
+        reach = 2 * (self.kernel_size // 2) - self.kernel_size
         return (self.height + reach) // self.stride + 1, (self.width + reach) // self.stride + 1
 
     @property
@@ -97,4 +99,4 @@ class Workload:
         if self.kind == "pool":
             return 0
         height, width = self.conv_sides
-        return self.cout * height * width * self.taps**2 * (1 if self.kind == "depthwise" else self.cin)
+        return self.cout * height * width * self.kernel_size**2 * (1 if self.kind == "depthwise" else self.cin)

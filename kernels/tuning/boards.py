@@ -4,40 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from queue import SimpleQueue
-from typing import Protocol
 
 from ..device import Device
 from ..errors import KernelError, UnreachableError
 from ..ir.workload import Workload
 from ..records import Record
 from . import rpc
-from .measure import Process, Worker
-from .remote import Board
+from .local import LocalRunner
+from .measure import Measurer, Runner
+from .remote import RemoteRunner
 
 Knobs = dict[str, int]
 RPC = "rpc"  # the runner that stands for a tracker's boards
 
 
-class Measurer(Protocol):
-    """Something that measures settings, one at a time. Raises UnreachableError where it no longer can."""
-
-    def measure(self, workload: Workload, knobs: Knobs) -> Record:
-        """One setting of one workload, built and timed."""
-
-
-def reach(
-    device: Device, runners: Sequence[str], tracker: str | None, key: str | None
-) -> list[AbstractContextManager[Process | Board]]:
+def reach(device: Device, runners: Sequence[str], tracker: str | None, key: str | None) -> list[Runner]:
     """What `zoo tune --runner … --tracker … --key …` asks for; this machine where there is no runner. Raises KernelError."""
     runners = list(dict.fromkeys(runners))  # two trials at once would spoil each other's times
     if (RPC in runners) != bool(tracker) or bool(tracker) != bool(key):
         raise KernelError("--runner rpc, --tracker HOST:PORT and --key KEY go together")
-    found: list[AbstractContextManager[Process | Board]] = []
+    found: list[Runner] = []
     for runner in runners:
-        found += rpc.boards(device, str(tracker), str(key)) if runner == RPC else [Board(device, runner)]
-    return found or [Worker(device)]
+        found += rpc.runners(device, str(tracker), str(key)) if runner == RPC else [RemoteRunner(device, runner)]
+    return found or [LocalRunner(device)]
 
 
 class Boards:

@@ -5,24 +5,20 @@ A runner says how to reach the board: `ssh:user@board`, or the words of a comman
 
 from __future__ import annotations
 
-import json
 import shlex
 import subprocess
 import tempfile
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
+from typing import Self
 
-from ..artifact.build import RUNTIME, TARGETS, compile_kernel, link
-from ..artifact.lower import Call, Operand, symbol, workspace
 from ..device import Device
 from ..errors import KernelError, UnreachableError
 from ..extras import require
-from ..ir.memory import LINE
-from ..ir.plan import Step
 from ..ir.workload import Workload
 from ..records import Record
-from ..targets.cpu.emit import step_c
+from ..targets import target_of
 from .measure import FLUSH, LIMIT, RUNS, record
 
 OVER_SSH = "f=$(mktemp) && cat >$f && chmod +x $f && $f; s=$?; rm -f $f; exit $s"
@@ -32,36 +28,37 @@ NO_CONNECTION = 255  # ssh's own exit code
 BUILDING = Lock()  # TVM compiles for one board at a time, while others measure
 
 
-class Board:
+class RemoteRunner:
     """Measures settings on the board that a runner reaches."""
 
     def __init__(self, device: Device, runner: str) -> None:
-        """`device` is what to build for. Raises KernelError for a runner that cannot be one, or a GPU."""
+        """`device` is what to build for. Raises KernelError for a runner that cannot be one, or a device whose kernels it
+        cannot time."""
         require("tvm", "xgboost", "ziglang")
-        if device.gpu:
-            raise KernelError(f"{device.name}: kernels for GPUs cannot be timed through a runner yet")
+        self.timer = target_of(device).timer("through a runner")
         self.device, self.ssh = device, runner.removeprefix("ssh:") if runner.startswith("ssh:") else None
         self.words = [*SSH, self.ssh, OVER_SSH] if self.ssh else shlex.split(runner)
         if not self.words or self.ssh == "":
             raise KernelError(f"--runner {runner!r}: give ssh:user@board, rpc, or a command that runs a program")
         # An emulator's seconds say nothing about the board's.
-        self.source = "emulated" if Path(self.words[0]).name.startswith("qemu") else "measured"
+        self.provenance = "emulated" if Path(self.words[0]).name.startswith("qemu") else "measured"
 
     def measure(self, workload: Workload, knobs: dict[str, int], limit: float = LIMIT) -> Record:
         """Build, send and time one setting. What goes wrong there is in the record's `error`, with no seconds;
         UnreachableError where the board itself is missing."""
-        host, error = "unknown", None
+        processor, error = "unknown", None
         seconds: tuple[float, ...] = ()
         with tempfile.TemporaryDirectory() as scratch:
-            program = self._build(workload, knobs, Path(scratch))
+            with BUILDING:
+                program = self.timer.program(workload, knobs, Path(scratch), RUNS, FLUSH)
             try:
-                host, *lines = self._run(program, limit)
+                processor, *lines = self._run(program, limit)
                 seconds = tuple(map(float, lines))
             except subprocess.TimeoutExpired:
                 error = f"no answer within {limit:.0f} s"
             except ValueError as failure:
                 error = str(failure)
-        return record(self.device, workload, knobs, seconds, error, self.source, host)
+        return record(self.device, workload, knobs, seconds, error, self.provenance, processor)
 
     def _run(self, program: Path, limit: float) -> list[str]:
         """The lines that the program prints."""
@@ -78,45 +75,7 @@ class Board:
             raise ValueError(said.removeprefix("error: ")[-200:] or f"the program ended with {done.returncode}")
         return done.stdout.decode(errors="replace").splitlines()
 
-    def _build(self, workload: Workload, knobs: dict[str, int], folder: Path) -> Path:
-        kernel, table, program = folder / "kernel.o", folder / "network.c", folder / "timer"
-        with BUILDING:
-            compile_kernel(workload, self.device, knobs, kernel)
-        table.write_text(self._table(workload, knobs))
-        runtime = [RUNTIME / "timer" / "main.c", RUNTIME / "common.c"]
-        runtime += [TARGETS / "cpu" / "runtime" / name for name in ("kernels.c", "pool.c", "features.c")]
-        link(
-            self.device,
-            [f"-DRUNS={RUNS}", f"-DFLUSH={FLUSH}", *map(str, (table, kernel, *runtime)), "-o", str(program)],
-        )
-        return program
-
-    def _table(self, workload: Workload, knobs: dict[str, int]) -> str:
-        from ..algorithm import ALGORITHMS
-
-        operands, used = [], 0
-        for tensor in ALGORITHMS[workload.kind].compute(workload, self.device.lanes):
-            shape = tuple(int(extent) for extent in tensor.shape)
-            operands.append(Operand("arena", used, shape))
-            size = 4
-            for extent in shape:
-                size *= extent
-            used += -(-size // LINE) * LINE
-        call = Call(Step("kernel", workload, "x"), symbol(workload), tuple(operands))
-        required = "".join(f"{json.dumps(name)}, " for name in self.device.requires)
-        return "\n".join(
-            [
-                '#include "network.h"',
-                f"kernel __tvm_ffi_{call.symbol};",
-                f"const step network_steps[] = {{\n{step_c(call)}\n}};",
-                f"const size_t network_arena_bytes = {used};",
-                f"const size_t network_workspace_bytes = {workspace(workload, knobs, self.device)};",
-                f"const char *const network_requires[] = {{{required}NULL}};",
-                "",
-            ]
-        )
-
-    def __enter__(self) -> Board:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -11,26 +11,33 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..artifact.build import compile_kernel, link
-from ..artifact.lower import symbol
 from ..device import Device
 from ..errors import KernelError, UnreachableError
 from ..extras import require
+from ..ir.program import symbol
 from ..ir.workload import Workload
-from .measure import FLUSH, RUNS, Process
+from ..targets import target_of
+from ..tvm_private import one_thread
+from .local import ProcessRunner
+from .measure import FLUSH, RUNS
 
 Address = tuple[str, int]
 SESSION = 8  # seconds until a server ends what it runs: upload, load, ten runs
-WAIT = (
-    15.0  # seconds for an answer of the tracker, which is also how long a board may be busy; with SESSION below LIMIT
-)
+WAIT = 15.0  # seconds for an answer of the tracker, so how long a board may be busy; with SESSION below LIMIT
 
 
-def boards(device: Device, tracker: str, key: str) -> list[Process]:
-    """One measuring process for every board that the tracker has under that key. Raises KernelError."""
+class RpcRunner(ProcessRunner):
+    """Measures on whichever board of a key the tracker has free."""
+
+    def __init__(self, device: Device, address: Address, key: str, place: int) -> None:
+        """`place` counts the runners of that key from 0."""
+        super().__init__(device, partial(measured, device, address, key, place), f"{key} of {address[0]}:{address[1]}")
+
+
+def runners(device: Device, tracker: str, key: str) -> list[RpcRunner]:
+    """One for every board that the tracker has under that key. Raises KernelError."""
     require("tvm", "xgboost", "ziglang")
-    if device.gpu:
-        raise KernelError(f"{device.name}: kernels for GPUs cannot be timed through a tracker yet")
+    target_of(device).timer("through a tracker")
     host, _, port = tracker.rpartition(":")
     if not (host and port.isdecimal() and 0 < int(port) < 1 << 16):
         raise KernelError(f"--tracker {tracker!r}: give HOST:PORT")
@@ -38,8 +45,7 @@ def boards(device: Device, tracker: str, key: str) -> list[Process]:
     keys = offered(address)
     if key not in keys:
         raise KernelError(f"{tracker}: no board under {key!r}; it has {', '.join(sorted(set(keys))) or 'none at all'}")
-    jobs = [partial(measured, device, address, key, place) for place in range(keys.count(key))]
-    return [Process(device, job, f"{key} of {tracker}") for job in jobs]
+    return [RpcRunner(device, address, key, place) for place in range(keys.count(key))]
 
 
 def offered(address: Address) -> list[str]:
@@ -59,12 +65,11 @@ def measured(
 ) -> list[float]:
     """Seconds of each run of one setting, on the next board that is free. Runs in a process of its own.
 
-    `place` counts the boards of that key from 0: what fails where there are no longer so many failed because of that."""
+    `place` counts the runners of that key from 0: where the tracker has no more boards than that, a failure is that of a
+    board that is gone."""
     socket.setdefaulttimeout(WAIT)
     with tempfile.TemporaryDirectory() as scratch:
-        kernel, library = Path(scratch) / "kernel.o", Path(scratch) / "kernel.so"
-        compile_kernel(workload, device, knobs, kernel)
-        link(device, ["-fPIC", "-shared", str(kernel), "-o", str(library)])
+        library = target_of(device).timer("through a tracker").library(workload, knobs, Path(scratch))
         try:
             return _run(device, _session(address, key), workload, library)
         except Exception as error:  # TVM's errors are of many kinds
@@ -91,16 +96,13 @@ def _session(address: Address, key: str) -> Any:
 
 
 def _run(device: Device, session: Any, workload: Workload, library: Path) -> list[float]:
-    import numpy as np
     import tvm
 
-    from ..algorithm import ALGORITHMS
+    from ..algorithm import operands
 
-    session.get_function("runtime.config_threadpool")(1, 1)  # one thread, on a fast core
+    one_thread(session)
     session.upload(str(library))
-    rng = np.random.default_rng(0)
-    operands = ALGORITHMS[workload.kind].compute(workload, device.lanes)
-    tensors = [tvm.runtime.tensor(rng.random([int(n) for n in o.shape], np.float32), session.cpu()) for o in operands]
+    tensors = [tvm.runtime.tensor(values, session.cpu()) for values in operands(workload, device.simd_lanes)]
     module = session.load_module(library.name)
     evaluate = module.time_evaluator(
         symbol(workload), session.cpu(), number=1, repeat=RUNS + 1, cache_flush_bytes=FLUSH

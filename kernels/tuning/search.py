@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..device import Device
 from ..ir.workload import KINDS, Workload
 from ..records import Record
-from ..targets.cpu.space import default, space, staged
+from ..targets import target_of
 
 BATCH = 8
 EXPLORE = 0.25  # of a batch, chosen at random
@@ -24,24 +24,15 @@ Spread = Callable[[Callable[[Knobs], Record], Sequence[Knobs]], Iterable[Record]
 
 
 def features(w: Workload, knobs: dict[str, int], device: Device) -> list[float]:
-    """What the model sees of a workload and a setting: sizes, the tile, and what follows from both."""
-    height, width = w.conv_sides
-    rows, cols, blocks, strip, unroll = (knobs.get(name, 1) for name in ("rows", "cols", "blocks", "strip", "unroll"))
-    count = -(-w.cout // device.lanes)
-    row = (cols - 1) * w.stride + w.taps
-    sizes = (w.cin, w.cout, height, width, w.macs, rows, cols, blocks, strip, unroll, rows * cols, rows * cols * blocks)
-    traffic = (staged(w, strip, device), 4 * w.cin * w.height * w.width, 4 * w.cout * math.prod(w.out_sides))
-    tasks = height / strip * count / blocks
+    """What the model sees of a workload and a setting: sizes, operations, and what the target makes of the setting."""
     return [
         KINDS.index(w.kind),
-        w.taps,
+        w.kernel_size,
         w.stride,
         *(float(name in w.epilogue) for name in ("double", "add")),
         *(float(name in w.prologue) for name in ("double", "add")),
-        *(math.log2(1 + value) for value in (*sizes, *traffic, tasks)),
-        1 / (rows * cols) + 1 / blocks,
-        (rows * row + w.taps) / (rows * cols * w.taps),
-        rows * cols * blocks / device.registers,
+        *(math.log2(1 + value) for value in (w.cin, w.cout, *w.conv_sides, w.macs)),
+        *target_of(device).features(w, knobs),
     ]
 
 
@@ -84,10 +75,10 @@ def propose(
     `records` are those of the device, of any workload: what was learned on one layer serves the next.
     """
     seen = [record.knobs for record in records if record.workload == w]
-    left = [knobs for knobs in space(w, device) if knobs not in seen]
+    left = [knobs for knobs in target_of(device).space(w) if knobs not in seen]
     rng.shuffle(left)
     if not seen and left:
-        first = default(w, device)
+        first = target_of(device).default(w)
         left.remove(first)
         return [first, *left[: count - 1]]
     alike = [record for record in records if record.workload.kind == w.kind]
@@ -118,7 +109,7 @@ def tune(
     no settings left. `spread` maps over a batch of settings, one after another or at the same time.
     """
     rng = random.Random(seed)
-    goal = {w: min(trials, sum(1 for _ in space(w, device))) for w in workloads}
+    goal = {w: min(trials, sum(1 for _ in target_of(device).space(w))) for w in workloads}
     done = {w: sum(record.workload == w for record in records) for w in workloads}
     fastest = {w: min((r.time for r in records if r.workload == w), default=math.inf) for w in workloads}
     while open_ := [w for w in workloads if done[w] < goal[w]]:

@@ -22,6 +22,7 @@ def bench(
     from ..kernels.bench.peak import peak
     from ..kernels.device import device as find
     from ..kernels.device import records
+    from ..kernels.dtype import DType
     from ..kernels.runtime.fastdepth import ArtifactError, read_manifest
 
     try:
@@ -33,11 +34,17 @@ def bench(
         raise KernelError(str(error)) from error
     rows = [timing.row(most) for timing in (*steps, whole)]
     if json:
-        facts = {"artifact": str(artifact), "device": manifest["device"], "threads": threads, "dtype": "f32"}
+        facts = {
+            "artifact": str(artifact),
+            "device": manifest["device"],
+            "threads": threads,
+            "dtype": manifest["dtype"],
+        }
         limits = {"peak_gmacs_per_s": most.gmacs, "copy_gbytes_per_s": most.gbytes}
         console.show_json(facts | limits | {"whole": rows[-1], "steps": rows[:-1] if layers else []})
         return
-    console.heading(f"{artifact}: {whole.name}, {threads} thread{'s' * (threads > 1)}, float32, median of 60 runs")
+    said = f"{threads} thread{'s' * (threads > 1)}, {DType.parse(manifest['dtype']).tvm}, median of 60 runs"
+    console.heading(f"{artifact}: {whole.name}, {said}")
     table = console.table("layer", "workload", "ms ", "GMAC/s ", "of peak ", "of copy ")
     console.widest(table, 1)
     for row in rows if layers else rows[-1:]:

@@ -37,9 +37,10 @@ def compile_(
     from .. import outputs
     from ..inference.predictor import one_thread
     from ..kernels.artifact.build import FILES, build, written
-    from ..kernels.artifact.verify import emulate, simulated, verify
+    from ..kernels.artifact.verify import verify, verify_elsewhere
     from ..kernels.ir.trace import trace
     from ..kernels.runtime.fastdepth import MANIFEST
+    from ..kernels.targets import target_of
     from ..weights.checkpoint import digest
     from ..weights.hub import resolve
     from ..weights.load import identify, load
@@ -65,10 +66,8 @@ def compile_(
         report = verify(out, plan, eager) if made_for.runs_here else None
         if report:
             error, checked = report.error, "here"
-        elif made_for.gpu:
-            error, checked = simulated(plan, made_for, eager, tick), "thread by thread"
-        elif (error := emulate(out, made_for.machine, eager)) is not None:
-            checked = "emulated"
+        elif found := verify_elsewhere(out, plan, made_for, eager, tick):
+            error, checked = found
     size = sum(path.stat().st_size for path in out.iterdir())
     steps = encoder.loads((out / MANIFEST).read_text())["steps"]
     row = {
@@ -94,22 +93,23 @@ def compile_(
     table.add_row("layers", f"{len(plan.steps)}: {kinds}")
     table.add_row("size", f"{size / 1e6:.1f} MB")
     if error is not None:
-        table.add_row("largest difference to eager", f"{error:.1e} m{WHERE[str(checked)]}")
+        table.add_row("largest difference to eager", f"{error:.1e} m{WHERE.get(str(checked), f', {checked}')}")
     if report:
         table.add_row(
             "eager, compiled, 1 thread", f"{report.eager_ms:.1f} ms, {report.compiled_ms:.1f} ms (median of 15)"
         )
     elif error is None:
-        table.add_row("checked", f"no: this machine cannot run it, and has no qemu-{made_for.machine}-static")
+        table.add_row("checked", f"no: this machine cannot run it, and has no {target_of(made_for).emulator}")
     try_it = f"zoo predict --artifact {out} photo.jpg" if report else "copy the folder; there: ./fastdepth photo.ppm"
     table.add_row("try", try_it)
     console.out.print(table)
     if layers:
-        _show_layers(steps, gpu=made_for.gpu is not None)
+        _show_layers(steps)
 
 
-def _show_layers(steps: list[dict[str, Any]], *, gpu: bool) -> None:
-    """Every layer's kernel: its knobs and, on a GPU, how it is launched and what ptxas gave it."""
+def _show_layers(steps: list[dict[str, Any]]) -> None:
+    """Every layer's kernel: its knobs or, on a GPU, how it is launched and what ptxas gave it."""
+    gpu = "threads" in steps[0]
     heads = ("blocks", "threads", "regs ", "shared B ", "spilled B ") if gpu else ("knobs",)
     table = console.table("workload", "from", *heads)
     console.widest(table, 0)
@@ -120,7 +120,7 @@ def _show_layers(steps: list[dict[str, Any]], *, gpu: bool) -> None:
             cells = (*sizes, *used)
         else:
             cells = (" ".join(f"{name}={value}" for name, value in step["knobs"].items()),)
-        table.add_row(step["workload"], step["source"], *cells)
+        table.add_row(step["workload"], step["provenance"], *cells)
     console.out.print(table)
     if gpu and "registers" not in steps[0]:
         console.say("registers: no ptxas that knows this GPU (PyPI: nvidia-cuda-nvcc-cu12==12.9.86)")

@@ -19,6 +19,7 @@ def devices(
 
     from ..kernels.device import device as find
     from ..kernels.device import records
+    from ..kernels.targets import target_of
 
     if name:
         facts = asdict(find(name)) | {"folder": None}
@@ -27,8 +28,19 @@ def devices(
             return
         console.heading(facts.pop("name"))
         table = console.table("", "", header=False)
-        for key in ("summary", "machine", "target", "linker", "lanes", "registers", "requires", "gpu", "source"):
-            value = ", ".join(facts[key]) if key == "requires" else facts[key]
+        for key in (
+            "summary",
+            "kind",
+            "arch",
+            "target",
+            "zig_target",
+            "simd_lanes",
+            "simd_registers",
+            "cpu_features",
+            "gpu",
+            "source",
+        ):
+            value = ", ".join(facts[key]) if key == "cpu_features" else facts[key]
             if value:
                 table.add_row(key, str(value))
         console.out.print(table)
@@ -40,9 +52,7 @@ def devices(
     table = console.table("device", "here", "kernels for", "what it is")
     for record in records():
         name = f"{record.name} (host)" if record == here else record.name
-        vectors = f"{record.registers} vectors of {record.lanes}"
-        made_for = f"GPUs from {record.gpu.arch} on" if record.gpu else vectors
-        table.add_row(name, "yes" if record.runs_here else "no", made_for, record.summary)
+        table.add_row(name, "yes" if record.runs_here else "no", target_of(record).summary, record.summary)
     console.out.print(table)
 
 

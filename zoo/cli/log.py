@@ -104,7 +104,7 @@ def import_(
             ours = translated(record, target)
             fresh |= {made.line(): made for made in (record, ours) if made and made.line() not in present}
     append(path, fresh.values())
-    usable = sum(record.schedule != FOREIGN for record in fresh.values())
+    usable = sum(record.schedule_version != FOREIGN for record in fresh.values())
     if json:
         console.show_json({"log": str(path), "added": len(fresh), "usable": usable})
         return
@@ -148,13 +148,13 @@ def _print(records: list[Record], json: bool) -> None:
     if json:
         console.show_json([encoder.loads(record.line()) for record in records])
         return
-    table = console.table("workload", "ms ", "GMAC/s ", "source", "knobs")
+    table = console.table("workload", "ms ", "GMAC/s ", "provenance", "knobs")
     for record in records:
         knobs = " ".join(f"{name}={value}" for name, value in record.knobs.items())
         time, rate = record.time, record.workload.macs / record.time / 1e9
         shown = (f"{time * 1e3:.3f}", f"{rate:.1f}") if record.seconds else ("failed", "")
         table.add_row(
-            str(record.workload), *shown, record.source, knobs if record.seconds else f"{knobs}: {record.error}"
+            str(record.workload), *shown, record.provenance, knobs if record.seconds else f"{knobs}: {record.error}"
         )
     console.out.print(table)
 

@@ -175,7 +175,7 @@ def _cost(text: str) -> tuple[Cost, str, int]:
     if kind != "latency" or not name:
         raise ZooError(f"no cost {text!r}; there are macs, params and latency:DEVICE, such as latency:host")
     device = find(name)
-    return latency(device), "seconds", device.lanes
+    return latency(device), "seconds", device.simd_lanes
 
 
 def latency(device: Device) -> Latency:
@@ -186,12 +186,12 @@ def latency(device: Device) -> Latency:
     from ..prune.cost import KINDS, Latency, Layer
 
     known = {
-        Layer(w.kind, w.taps, w.stride, w.cin, w.cout, w.height, w.width): seconds
+        Layer(w.kind, w.kernel_size, w.stride, w.cin, w.cout, w.height, w.width): seconds
         for w, seconds in per_convolution(read(path_of(device))[0]).items()
         if w.kind in KINDS
     }
     try:
-        table = Latency(known, device.lanes)
+        table = Latency(known, device.simd_lanes)
     except ZooError as error:
         raise ZooError(f"{device.name}: {error}; `zoo tune --device {device.name}` measures") from error
     off = table.errors()

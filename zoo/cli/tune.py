@@ -38,8 +38,7 @@ def tune(
     """Search for faster knobs, layer by layer, guided by a model of everything measured so far (XGBoost)."""
     from ..kernels.ir.rewrite import rewrite
     from ..kernels.ir.trace import trace
-    from ..kernels.records import append, begun, best, path_of
-    from ..kernels.targets.cpu.space import VERSION
+    from ..kernels.records import append, begun, best, path_of, present
     from ..kernels.tuning.boards import Boards, reach
     from ..kernels.tuning.search import tune as run
     from ..weights.load import identify, load
@@ -47,12 +46,12 @@ def tune(
     made_for = chosen(device, target)
     reached = reach(made_for, runner or [], tracker, key)
     variant, folder = identify(model)
-    plan = rewrite(trace(load(model, pretrained=folder is not None), *variant.input), made_for.lanes)
+    plan = rewrite(trace(load(model, pretrained=folder is not None), *variant.input), made_for.simd_lanes)
     path = log or path_of(made_for)
     records, remarks = begun(path)
     for remark in remarks:
         console.warn("skipped", remark)
-    ours = [r for r in records if r.device == made_for.name and r.schedule == VERSION]
+    ours = present(records, made_for)
     with ExitStack() as open_, console.progress(f"tuning for {made_for.name}") as tick:
         boards = Boards(
             [open_.enter_context(board) for board in reached],
@@ -81,7 +80,7 @@ def chosen(device: str | None, target: str | None) -> Device:
     """What --device names or --target describes; this machine where neither is given. Raises KernelError."""
     from ..kernels.device import device as find
     from ..kernels.errors import KernelError
-    from ..kernels.targets.from_json import device_of
+    from ..kernels.targets.cpu.from_json import device_of
 
     if device and target:
         raise KernelError("--device and --target say the same thing: give one")

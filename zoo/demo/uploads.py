@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .errors import ZooError
+from ..errors import ZooError
 
 FOREIGN = "this file was not uploaded here, or is no longer kept: upload it again"
 

@@ -8,7 +8,7 @@ from ..plan import Plan
 
 
 def fold_norm(plan: Plan) -> Plan:
-    """norm(W x) = gain (W x - mean) / deviation + shift = (gain / deviation) W x + (shift - gain mean / deviation).
+    """norm(W x) = gamma (W x - mean) / deviation + beta = (gamma / deviation) W x + (beta - gamma mean / deviation).
 
     Holds always: in inference a normalisation is one affine map per output channel, and the convolution is linear.
     """
@@ -16,13 +16,13 @@ def fold_norm(plan: Plan) -> Plan:
     steps = []
     for step in plan.steps:
         if step.normalised:
-            gain, shift, mean, variance = (
-                parameters.pop(f"{step.name}.{key}").astype(np.float64) for key in ("gain", "shift", "mean", "variance")
+            gamma, beta, mean, variance = (
+                parameters.pop(f"{step.name}.{key}").astype(np.float64) for key in ("gamma", "beta", "mean", "variance")
             )
-            factor = gain / np.sqrt(variance)
+            factor = gamma / np.sqrt(variance)
             weight = parameters[f"{step.name}.weight"] * factor[:, None, None, None]
             parameters[f"{step.name}.weight"] = weight.astype(np.float32)
-            parameters[f"{step.name}.bias"] = (shift - mean * factor).astype(np.float32)
+            parameters[f"{step.name}.bias"] = (beta - mean * factor).astype(np.float32)
             step = replace(step, normalised=False)
         steps.append(step)
     return replace(plan, steps=tuple(steps), parameters=parameters)

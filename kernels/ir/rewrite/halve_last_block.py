@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ...layout import halves
 from ..plan import Plan, Step
 
 KINDS = ("stem", "depthwise", "pointwise", "conv")
@@ -17,29 +18,29 @@ def halve_last_block(plan: Plan, lanes: int) -> Plan:
     same two parts. Every number is computed from the same numbers in the same order, so the results are equal. Done where
     H has at most half as many channels as there are lanes: there half a vector is enough for it.
     """
-    joined = {part for join in plan.joins.values() for part in join}
+    parts = {part for parts in plan.concat.values() for part in parts}
     steps: list[Step] = []
-    parameters, joins, shapes = dict(plan.parameters), dict(plan.joins), plan.shapes()
+    parameters, concat, shapes = dict(plan.parameters), dict(plan.concat), plan.shapes()
     for step in plan.steps:
         w = step.workload
         full = w.cout // lanes * lanes
         one_to_one = [name for name in (step.source if w.kind == "depthwise" else None, step.skip) if name]
-        fits = all(name in joins and shapes[joins[name][0]][0] == full for name in one_to_one)
-        if step.result in joined or not (fits and _half_full(step, lanes)):
+        fits = all(name in concat and shapes[concat[name][0]][0] == full for name in one_to_one)
+        if step.result in parts or not (fits and _half_full(step, lanes)):
             steps.append(step)
             continue
         weight, bias = (parameters.pop(f"{step.name}.{key}") for key in ("weight", "bias"))
-        joins[step.result] = (f"{step.name}.full", f"{step.name}.half")
-        for i, (name, channels) in enumerate(zip(joins[step.result], (slice(full), slice(full, None)), strict=True)):
+        concat[step.result] = (f"{step.name}.full", f"{step.name}.half")
+        for i, (name, channels) in enumerate(zip(concat[step.result], (slice(full), slice(full, None)), strict=True)):
             parameters |= {f"{name}.weight": weight[channels], f"{name}.bias": bias[channels]}
             count = len(bias[channels])
             part = replace(w, cout=count, cin=count if w.kind == "depthwise" else w.cin)
-            source = joins[step.source][i] if step.source in one_to_one else step.source
-            steps.append(Step(name, part, source, joins[step.skip][i] if step.skip else None))
+            source = concat[step.source][i] if step.source in one_to_one else step.source
+            steps.append(Step(name, part, source, concat[step.skip][i] if step.skip else None))
             shapes[name] = (count, *part.out_sides)
-    return replace(plan, steps=tuple(steps), parameters=parameters, joins=joins)
+    return replace(plan, steps=tuple(steps), parameters=parameters, concat=concat)
 
 
 def _half_full(step: Step, lanes: int) -> bool:
     w = step.workload
-    return w.kind in KINDS and not step.normalised and w.cout > lanes and 0 < w.cout % lanes <= lanes // 2
+    return w.kind in KINDS and not step.normalised and halves(w.cout, lanes)

@@ -28,4 +28,4 @@ def pointwise_before_double(plan: Plan) -> Plan:
 
 def _pointwise(step: Step, before: Step) -> bool:
     w = step.workload
-    return w.taps == 1 and w.stride == 1 and step.source == before.result and set(w.epilogue) <= set(ELEMENTWISE)
+    return w.kernel_size == 1 and w.stride == 1 and step.source == before.result and set(w.epilogue) <= set(ELEMENTWISE)

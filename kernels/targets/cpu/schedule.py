@@ -4,35 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
-from tvm import IRModule
 from tvm.s_tir import Schedule
 
 from ...device import Device
 from ...ir.workload import PER_CHANNEL, Workload
-from .space import Knobs, check, in_place
+from ..base import Knobs
+from .space import in_place
 
 
-def schedule(function: Any, w: Workload, device: Device, knobs: Knobs, symbol: str) -> Schedule:
-    """The computation of a workload, scheduled: its `mod` holds one function of that name, its `trace` every verb applied."""
-    check(w, device, knobs)
-    sch = Schedule(IRModule({"main": function.with_attr("global_symbol", symbol)}))
+def schedule(sch: Schedule, w: Workload, device: Device, knobs: Knobs) -> None:
+    """Apply a legal setting to a workload's computation."""
     if w.kind == "head":
         across_lanes(sch, factor=_factor(w), **knobs)
     else:
-        half = w.cout <= device.lanes // 2  # one half of the lanes is computed, the other is zeros
-        register_tiles(sch, factor=_factor(w), frame=_frame(w, knobs), parts=1 + half, **knobs)
-    return sch
+        half = w.cout <= device.simd_lanes // 2  # one half of the lanes is computed, the other is zeros
+        register_tiles(sch, factor=_factor(w), pad=_pad(w, knobs), parts=1 + half, **knobs)
 
 
-def _frame(w: Workload, knobs: Knobs) -> str:
-    """Where the input gets its frame of zeros: "none"; "place": where it lies, by conditions; staged per "task", as a block
+def _pad(w: Workload, knobs: Knobs) -> str:
+    """Where the input is padded with zeros: "none"; "place": where it lies, by conditions; staged per "task", as a block
     of the result needs only its own block of the input; or per "strip", for all blocks that read it, unless there is but
     one strip to share out: then every task stages it again, which costs less than reading the weights for every strip."""
     if w.kind == "pointwise":
         return "none"
     if w.kind in PER_CHANNEL:
         return "place" if in_place(w) else "task"
-    return "task" if w.kind == "conv" and knobs["strip"] == w.conv_sides[0] else "strip"
+    return "task" if w.kind == "conv" and knobs["task_h"] == w.conv_sides[0] else "strip"
 
 
 def _factor(w: Workload) -> int:
@@ -42,39 +39,39 @@ def _factor(w: Workload) -> int:
 def register_tiles(
     sch: Schedule,
     *,
-    rows: int,
-    cols: int,
-    blocks: int,
-    strip: int,
+    tile_h: int,
+    tile_w: int,
+    tile_oc: int,
+    task_h: int,
     unroll: int,
     factor: int,
-    frame: str,
+    pad: str,
     parts: int,
 ) -> None:
     """for o: for h: for w: for reduction: vector
 
-    ->  parallel strip: parallel block group: (stage the framed strip)
+    ->  parallel strip: parallel block group: (stage the padded strip)
             for row tile: for column tile:
-                for reduction: unrolled blocks x rows x cols: vector accumulators in registers
-                unrolled blocks x rows x cols (x 2 x 2 where doubled) x parts of a vector: epilogue, write
+                for reduction: unrolled tile_oc x tile_h x tile_w: vector accumulators in registers
+                unrolled tile_oc x tile_h x tile_w (x 2 x 2 where doubled) x parts of a vector: epilogue, write
     """
     conv, result = sch.get_sblock("conv"), sch.get_sblock("result")
-    if frame == "place":
+    if pad == "place":
         sch.compute_inline(sch.get_sblock("padded"))
     o, h, v, lane = sch.get_loops(result)
-    oo, oi = sch.split(o, [None, blocks])
-    hs, ho, hi = sch.split(h, [None, strip // rows, rows * factor])
-    vo, vi = sch.split(v, [None, cols * factor])
+    oo, oi = sch.split(o, [None, tile_oc])
+    hs, ho, hi = sch.split(h, [None, task_h // tile_h, tile_h * factor])
+    vo, vi = sch.split(v, [None, tile_w * factor])
     *part, lane = [lane] if parts == 1 else sch.split(lane, [parts, None])
     sch.reorder(hs, oo, ho, vo, oi, hi, vi, *part, lane)
     sch.compute_at(conv, vo, preserve_unit_loops=True)
     sch.set_scope(conv, 0, "local")
-    if frame == "strip":
+    if pad == "strip":
         _stage(sch, hs)
         sch.parallel(hs)
     else:
         task = sch.fuse(hs, oo)
-        if frame == "task":
+        if pad == "task":
             _stage(sch, task)
         sch.parallel(task)
     for loop in (oi, hi, vi, *part):
@@ -93,22 +90,20 @@ def register_tiles(
         sch.unroll(loop)
     sch.vectorize(tile[3])
     init = sch.decompose_reduction(conv, head)
-    if (
-        frame == "place"
-    ):  # every tap is its own piece of code, whose conditions are of whole rows and the first and last columns
+    if pad == "place":  # every tap is code of its own, with conditions on whole rows and the first and last columns
         sch.unroll(head)
     _unroll_vector(sch, init, 4)
 
 
-def across_lanes(sch: Schedule, *, cols: int, factor: int) -> None:
+def across_lanes(sch: Schedule, *, tile_w: int, factor: int) -> None:
     """for h: for w: for lane: partial;  for h: for w: sum over lanes
 
-    ->  parallel h: for column tile: unrolled cols: vector partial;  vector cols: sum over lanes;  write
+    ->  parallel h: for column tile: unrolled tile_w: vector partial;  vector tile_w: sum over lanes;  write
     """
     partial, conv, result = (sch.get_sblock(name) for name in ("partial", "conv", "result"))
     _, h, v = sch.get_loops(result)
     ho, hi = sch.split(h, [None, factor])
-    vo, vi = sch.split(v, [None, cols * factor])
+    vo, vi = sch.split(v, [None, tile_w * factor])
     sch.reorder(ho, vo, hi, vi)
     sch.compute_at(conv, vo, preserve_unit_loops=True)
     sch.compute_at(partial, vo, preserve_unit_loops=True)

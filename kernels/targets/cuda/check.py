@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from ...artifact.lower import Operand, Program
 from ...device import Device
 from ...ir.plan import Array
+from ...ir.program import Operand, Program
 from ...ir.workload import Workload
-from ..cpu.space import Knobs
+from .. import scheduled
+from ..base import Knobs, Tick
 
 THREADS = re.compile(r'T\.thread_binding\((\d+), thread="[\w.]+"\)')
 SCOPES = re.compile(r', scope="(shared|local)"')
@@ -33,13 +34,8 @@ def one_by_one(module: Any) -> Any:
 def compiled(w: Workload, device: Device, knobs: Knobs) -> Function:
     """A workload's kernel, for numpy arrays."""
     import tvm
-    from tvm import te
 
-    from ...algorithm import ALGORITHMS
-    from .schedule import schedule
-
-    computation = te.create_prim_func(ALGORITHMS[w.kind].compute(w, device.lanes))
-    module = one_by_one(schedule(computation, w, device, knobs, "kernel").mod)
+    module = one_by_one(scheduled(w, device, knobs, "kernel").mod)
     kernel = tvm.compile(module, target="llvm").jit()["kernel"]
 
     def run(*arrays: Array) -> None:
@@ -50,18 +46,19 @@ def compiled(w: Workload, device: Device, knobs: Knobs) -> Function:
     return run
 
 
-def run(program: Program, image: Array, tick: Callable[[str, int, int], None] = lambda *_: None) -> Array:
+def run(program: Program, image: Array, tick: Tick = lambda *_: None) -> Array:
     """(3, H, W) -> (H, W) metres, through every kernel of a program with its own layout of memory."""
+    dtype = program.plan.dtype.numpy
     memory = {
         "parameters": np.frombuffer(program.parameters, np.uint8).copy(),
         "arena": np.zeros(program.arena_bytes, np.uint8),
-        "image": np.ascontiguousarray(image, np.float32).view(np.uint8).reshape(-1),
-        "depth": np.zeros(4 * image.shape[1] * image.shape[2], np.uint8),
+        "image": np.ascontiguousarray(image, dtype).view(np.uint8).reshape(-1),
+        "depth": np.zeros(program.bytes_of("depth"), np.uint8),
     }
 
     def view(operand: Operand) -> Array:
-        size = 4 * int(np.prod(operand.shape))
-        values: Array = memory[operand.place][operand.offset : operand.offset + size].view(np.float32)
+        end = operand.offset + operand.bytes
+        values: Array = memory[operand.place][operand.offset : end].view(operand.dtype.numpy)
         return values.reshape(operand.shape)
 
     functions: dict[Workload, Function] = {}
@@ -71,5 +68,5 @@ def run(program: Program, image: Array, tick: Callable[[str, int, int], None] = 
         if workload not in functions:
             functions[workload] = compiled(workload, program.device, program.knobs[workload])
         functions[workload](*(view(operand) for operand in call.operands))
-    depth: Array = memory["depth"].view(np.float32).reshape(image.shape[1:])
+    depth: Array = memory["depth"].view(dtype).reshape(image.shape[1:])
     return depth

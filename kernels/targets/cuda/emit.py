@@ -5,22 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from ...artifact.lower import Call, Program
+from ...ir.program import Call, Program
 from ...ir.workload import Workload
-from ..cpu.emit import PLACES, Facts, constants
+from ..base import Description
+from ..tables import PLACES, constants
 from .ptx import NAMES, Kernel
+from .space import gpu_of
 
 
-def network_c(program: Program, facts: Facts, kernels: Mapping[Workload, Kernel], ptx: str) -> str:
+def network_c(program: Program, facts: Description, kernels: Mapping[Workload, Kernel], ptx: str) -> str:
     """The generated half of the library."""
-    gpu = program.device.gpu
-    assert gpu is not None
+    capability = gpu_of(program.device).capability
     return "\n".join(
         [
             '#include "network.h"',
             "",
             *constants(program, facts),
-            f"const int network_capability[2] = {{{gpu.capability[0]}, {gpu.capability[1]}}};",
+            f"const int network_capability[2] = {{{capability[0]}, {capability[1]}}};",
             "",
             "const char network_ptx[] =",  # without indents and empty lines: both the library and the program hold it
             *(
@@ -44,8 +45,6 @@ def _step(call: Call, kernel: Kernel) -> str:
     taken = [by_name[name] for name in kernel.operands]
     operands = ", ".join(f"{{{PLACES[operand.place]}, {operand.offset}}}" for operand in taken)
     sizes = ", ".join("{" + ", ".join(map(str, size)) + "}" for size in (kernel.blocks, kernel.threads))
-    result, size = kernel.operands.index("result"), 4
-    for extent in by_name["result"].shape:
-        size *= extent
+    result, size = kernel.operands.index("result"), by_name["result"].bytes
     words = f'"{call.step.name}", "{kernel.symbol}", {sizes}, {len(taken)}, {{{operands}}}, {result}, {size}'
     return f"    {{{words}}},"

@@ -8,7 +8,6 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,15 +15,11 @@ from typing import Any
 from ...device import Device
 from ...errors import KernelError
 from ...ir.workload import Workload
-from ..cpu.space import Knobs
+from ...tvm_private import device_function, ptx_of
+from .. import scheduled
+from ..base import Knobs
 
-NAMES = (
-    "x",
-    "k",
-    "b",
-    "skip",
-    "result",
-)  # of a computation's operands; a step's come in this order, less a missing skip
+NAMES = ("x", "k", "b", "skip", "result")  # of a computation's operands, in a step's order, less a missing skip
 USAGE = re.compile(r"(\d+) bytes spill stores|Used (\d+) registers|(\d+) bytes smem")
 
 
@@ -51,15 +46,11 @@ class Usage:
 
 def kernel(w: Workload, device: Device, knobs: Knobs, symbol: str) -> Kernel:
     """Schedule and compile one workload."""
-    from tvm import te
+    from .schedule import launch
 
-    from ...algorithm import ALGORITHMS
-    from .schedule import launch, schedule
-
-    computation = te.create_prim_func(ALGORITHMS[w.kind].compute(w, device.lanes))
-    scheduled = schedule(computation, w, device, knobs, symbol)
-    blocks, threads = launch(scheduled)
-    function = _device_half(scheduled.mod, device)
+    sch = scheduled(w, device, knobs, symbol)
+    blocks, threads = launch(sch)
+    function = device_function(sch.mod, device.target)
     operands = tuple(parameter.name.removesuffix("_ptr") for parameter in function.params)
     if not set(operands) <= set(NAMES):
         raise KernelError(f"{w}: the kernel takes {operands}, which are not the computation's operands")
@@ -68,55 +59,7 @@ def kernel(w: Workload, device: Device, knobs: Knobs, symbol: str) -> Kernel:
 
 def together(kernels: Sequence[Kernel], device: Device) -> str:
     """One PTX module of them all."""
-    import tvm
-
-    _lowerings()
-    _, _, finish = tvm.tirx.get_default_tir_pipeline(_target(device))
-    module = tvm.IRModule({kernel.symbol: kernel.function for kernel in kernels})
-    generate = tvm.get_global_func("target.build.nvptx")
-    text: str = generate(finish()(module), _target(device)).inspect_source()
-    # LLVM no longer marks kernels as such: TVM's come out as functions, which a driver does not launch.
-    return text.replace(".visible .func", ".visible .entry")
-
-
-def _target(device: Device) -> Any:
-    import tvm
-
-    return tvm.target.Target(dict(device.target), host={"kind": "llvm"})
-
-
-def _device_half(module: Any, device: Device) -> Any:
-    """TVM's own pipeline, up to where it would generate code that needs its runtime; of the two halves the GPU's."""
-    import tvm
-    from tvm.tirx import build
-
-    pipeline, _, _ = tvm.tirx.get_default_tir_pipeline(_target(device))
-    lowered = pipeline(tvm.tirx.transform.BindTarget(_target(device))(module))
-    _, halves = build.__globals__["split_host_device_mods"](lowered)
-    (half,) = halves.values()
-    (function,) = half.functions.values()
-    return function
-
-
-@cache
-def _lowerings() -> None:
-    """Teach TVM, once, what it needs to know where there is no CUDA toolkit."""
-    import tvm
-    from tvm.tirx import call_llvm_intrin, call_llvm_pure_intrin, const, register_intrin_lowering
-
-    tvm.register_global_func("tvm_callback_libdevice_path", lambda *_: "", override=True)
-    register_intrin_lowering(
-        "tirx.fma",  # else a call into that toolkit's library
-        target="nvptx",
-        f=lambda call: call_llvm_pure_intrin("float32", "llvm.fma", *call.args),
-        level=99,
-    )
-    register_intrin_lowering(
-        "tirx.tvm_storage_sync",  # this TVM leaves out the number of the barrier, which this LLVM wants
-        target="nvptx",
-        f=lambda _: call_llvm_intrin("void", "llvm.nvvm.barrier.cta.sync.aligned.all", const(0, "int32")),
-        level=99,
-    )
+    return ptx_of({kernel.symbol: kernel.function for kernel in kernels}, device.target)
 
 
 def assemble(ptx: str, arch: str) -> dict[str, Usage] | None:

@@ -4,58 +4,52 @@ from __future__ import annotations
 
 from typing import Any
 
-from tvm import IRModule
 from tvm.s_tir import Schedule
 
-from ...device import Device
 from ...ir.workload import Workload
-from ..cpu.space import Knobs
-from .space import check
+from ..base import Knobs
 
 AXES = ("z", "y", "x")
 
 
-def schedule(function: Any, w: Workload, device: Device, knobs: Knobs, symbol: str) -> Schedule:
-    """The computation of a workload, scheduled: its `mod` holds one function of that name, its `trace` every verb applied."""
-    check(w, device, knobs)
-    sch = Schedule(IRModule({"main": function.with_attr("global_symbol", symbol)}))
+def schedule(sch: Schedule, w: Workload, knobs: Knobs) -> None:
+    """Apply a legal setting to a workload's computation."""
     factor = 2 if "double" in w.epilogue else 1
     if w.kind == "head":
         pixels(sch, factor=factor, **knobs)
     else:
         tiles(sch, factor=factor, kind=w.kind, **knobs)
-    return sch
 
 
 def tiles(
     sch: Schedule,
     *,
-    across: int,
-    down: int,
-    wide: int,
-    channels: int,
-    rows: int,
-    columns: int,
-    chunk: int,
+    threads_oc: int,
+    threads_h: int,
+    threads_w: int,
+    thread_oc: int,
+    thread_h: int,
+    thread_w: int,
+    tile_ic: int,
     factor: int,
     kind: str,
-    apart_channels: int = 1,
-    apart_rows: int = 1,
-    apart_columns: int = 1,
+    vthread_oc: int = 1,
+    vthread_h: int = 1,
+    vthread_w: int = 1,
 ) -> None:
     """for o: for h: for w: for reduction
 
-    ->  blocks of threads over (o, h, w); virtual threads, which lie apart; threads; per thread channels x rows x columns
-            for chunk of the input channels:
-                all threads: fetch the chunk's input, framed with zeros, and its filters into shared memory
-                for reduction within the chunk: unrolled channels x rows x columns: multiply-add
-            unrolled channels x rows x columns (x 2 x 2 where doubled): epilogue, write
+    ->  blocks of threads over (o, h, w); virtual threads, which lie apart; threads; per thread thread_oc x thread_h x thread_w
+            for tile_ic of the input channels:
+                all threads: fetch these channels' input, padded with zeros, and their filters into shared memory
+                for reduction within them: unrolled thread_oc x thread_h x thread_w: multiply-add
+            unrolled thread_oc x thread_h x thread_w (x 2 x 2 where doubled): epilogue, write
     """
     conv, result = sch.get_sblock("conv"), sch.get_sblock("result")
     o, h, v, lane = sch.get_loops(result)
-    ob, oa, ot, oi = sch.split(o, [None, apart_channels, across, channels // apart_channels])
-    hb, ha, ht, hi = sch.split(h, [None, apart_rows, down, rows // apart_rows * factor])
-    vb, va, vt, vi = sch.split(v, [None, apart_columns, wide, columns // apart_columns * factor])
+    ob, oa, ot, oi = sch.split(o, [None, vthread_oc, threads_oc, thread_oc // vthread_oc])
+    hb, ha, ht, hi = sch.split(h, [None, vthread_h, threads_h, thread_h // vthread_h * factor])
+    vb, va, vt, vi = sch.split(v, [None, vthread_w, threads_w, thread_w // vthread_w * factor])
     sch.reorder(ob, hb, vb, oa, ha, va, ot, ht, vt, oi, hi, vi, lane)
     for axis, block, apart, thread in zip(AXES, (ob, hb, vb), (oa, ha, va), (ot, ht, vt), strict=True):
         sch.bind(block, f"blockIdx.{axis}")
@@ -70,7 +64,7 @@ def tiles(
     if kind == "depthwise":
         outer, inner = vt, reduction
     else:
-        outer, first = sch.split(reduction[0], [None, chunk])
+        outer, first = sch.split(reduction[0], [None, tile_ic])
         inner = [first, *reduction[1:]]
         sch.reorder(outer, *inner, *tile)
     sch.reorder(*inner, *tile)
@@ -78,7 +72,7 @@ def tiles(
     sch.set_scope(data, 0, "shared")
     for block in (data, sch.cache_read(conv, 1, "shared")):
         sch.compute_at(block, outer, preserve_unit_loops=True)
-        _together(sch, block, len(sch.get_loops(conv)) - len(tile) - len(inner), across, down, wide)
+        _together(sch, block, len(sch.get_loops(conv)) - len(tile) - len(inner), threads_oc, threads_h, threads_w)
     for loop in tile:
         sch.unroll(loop)
     if len(inner) == 3 or kind == "depthwise":
@@ -89,15 +83,15 @@ def tiles(
         sch.unroll(loop)
 
 
-def pixels(sch: Schedule, *, down: int, wide: int, factor: int) -> None:
+def pixels(sch: Schedule, *, threads_h: int, threads_w: int, factor: int) -> None:
     """for h: for w: for lane: partial;  for h: for w: sum over lanes
 
     ->  blocks of threads over (h, w); threads over (h, w); per thread one pixel's sum, written (2 x 2 where doubled)
     """
     partial, conv, result = (sch.get_sblock(name) for name in ("partial", "conv", "result"))
     _, h, v = sch.get_loops(result)
-    hb, ht, hi = sch.split(h, [None, down, factor])
-    vb, vt, vi = sch.split(v, [None, wide, factor])
+    hb, ht, hi = sch.split(h, [None, threads_h, factor])
+    vb, vt, vi = sch.split(v, [None, threads_w, factor])
     sch.reorder(hb, vb, ht, vt, hi, vi)
     for axis, block, thread in zip(AXES[1:], (hb, vb), (ht, vt), strict=True):
         sch.bind(block, f"blockIdx.{axis}")
@@ -109,10 +103,10 @@ def pixels(sch: Schedule, *, down: int, wide: int, factor: int) -> None:
         sch.unroll(loop)
 
 
-def _together(sch: Schedule, block: Any, outside: int, across: int, down: int, wide: int) -> None:
+def _together(sch: Schedule, block: Any, outside: int, threads_oc: int, threads_h: int, threads_w: int) -> None:
     """Have all threads of a block do this part of the work, neighbours at neighbouring addresses."""
     fused = sch.fuse(*sch.get_loops(block)[outside:])
-    _, z, y, x = sch.split(fused, [None, across, down, wide])
+    _, z, y, x = sch.split(fused, [None, threads_oc, threads_h, threads_w])
     for axis, loop in zip(AXES, (z, y, x), strict=True):
         sch.bind(loop, f"threadIdx.{axis}")
 
