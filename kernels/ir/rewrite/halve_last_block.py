@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..plan import Plan, Step
+from ..workload import Workload
 
 KINDS = ("stem", "depthwise", "pointwise", "conv")
 
@@ -25,21 +26,26 @@ def halve_last_block(plan: Plan, lanes: int) -> Plan:
         full = w.cout // lanes * lanes
         one_to_one = [name for name in (step.source if w.kind == "depthwise" else None, step.skip) if name]
         fits = all(name in joins and shapes[joins[name][0]][0] == full for name in one_to_one)
-        if step.result in joined or not (fits and _half_full(step, lanes)):
+        parts = halves(w, lanes)
+        if step.result in joined or step.normalised or not fits or len(parts) == 1:
             steps.append(step)
             continue
         weight, bias = (parameters.pop(f"{step.name}.{key}") for key in ("weight", "bias"))
         joins[step.result] = (f"{step.name}.full", f"{step.name}.half")
-        for i, (name, channels) in enumerate(zip(joins[step.result], (slice(full), slice(full, None)), strict=True)):
+        for i, (name, part, channels) in enumerate(
+            zip(joins[step.result], parts, (slice(full), slice(full, None)), strict=True)
+        ):
             parameters |= {f"{name}.weight": weight[channels], f"{name}.bias": bias[channels]}
-            count = len(bias[channels])
-            part = replace(w, cout=count, cin=count if w.kind == "depthwise" else w.cin)
             source = joins[step.source][i] if step.source in one_to_one else step.source
             steps.append(Step(name, part, source, joins[step.skip][i] if step.skip else None))
-            shapes[name] = (count, *part.out_sides)
+            shapes[name] = (part.cout, *part.out_sides)
     return replace(plan, steps=tuple(steps), parameters=parameters, joins=joins)
 
 
-def _half_full(step: Step, lanes: int) -> bool:
-    w = step.workload
-    return w.kind in KINDS and not step.normalised and w.cout > lanes and 0 < w.cout % lanes <= lanes // 2
+def halves(w: Workload, lanes: int) -> tuple[Workload, ...]:
+    """The full blocks of a layer and its half one, where it has both; else the layer as it is."""
+    full, rest = w.cout // lanes * lanes, w.cout % lanes
+    if w.kind not in KINDS or not (full and 0 < rest <= lanes // 2):
+        return (w,)
+    own = w.kind == "depthwise"
+    return tuple(replace(w, cout=count, cin=count if own else w.cin) for count in (full, rest))
