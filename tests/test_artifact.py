@@ -25,9 +25,11 @@ from zoo.kernels.ir.reference import interpret
 from zoo.kernels.ir.rewrite import rewrite
 from zoo.kernels.ir.trace import trace
 from zoo.kernels.runtime.fastdepth import ArtifactError, FastDepth
-from zoo.model.encoders.resnet import Residual, basic
-from zoo.model.layers import Layer, double
+from zoo.model.encoders.resnet import basic
+from zoo.model.layers import Block, ConvNormAct
 from zoo.model.network import initialise
+from zoo.model.upsample import nearest
+from zoo.model.walk import Walk
 
 TOLERANCE = 1e-4  # metres
 
@@ -78,18 +80,20 @@ class Study(torch.nn.Module):
 
     def __init__(self, width):
         super().__init__()
-        self.stem, self.pool = Layer(3, 16, 7, torch.nn.ReLU(), stride=2), torch.nn.MaxPool2d(3, 2, 1)
-        self.block = Residual(basic, 16, width, 2)
+        self.stem, self.pool = ConvNormAct(3, 16, 7, stride=2), torch.nn.MaxPool2d(3, 2, 1)
+        walk = Walk(6, 10)
+        basic(walk, "block", walk.image._replace(channels=16), width, 2, project=True)
+        self.block = Block(walk.layers, "block")
         self.project = torch.nn.Conv2d(width, width, 1)
-        self.depthwise = Layer(16 + width, 16 + width, 5, torch.nn.ReLU(), groups=16 + width)
-        self.dense = Layer(32 + width, 16, 3, torch.nn.ReLU())
-        self.head = Layer(16, 1, 1, torch.nn.ReLU())
+        self.depthwise = ConvNormAct(16 + width, 16 + width, 5, groups=16 + width)
+        self.dense = ConvNormAct(32 + width, 16, 3)
+        self.head = ConvNormAct(16, 1, 1)
 
     def forward(self, image):
         wide = self.stem(image)
         small = self.pool(wide)
-        x = self.depthwise(torch.cat([double(self.project(self.block(small))), small], 1))
-        return self.head(double(self.dense(torch.cat([double(x), wide], 1))))
+        x = self.depthwise(torch.cat([nearest(self.project(self.block(small))), small], 1))
+        return self.head(nearest(self.dense(torch.cat([nearest(x), wide], 1))))
 
 
 def test_residual_blocks_pools_and_concatenated_skips(tmp_path):

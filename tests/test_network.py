@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from torch import nn
 
 from zoo.errors import ZooError
-from zoo.model.encoders.resnet import Residual, basic
-from zoo.model.layers import double
+from zoo.model.encoders.resnet import basic
+from zoo.model.layers import Block, ConvNormAct
 from zoo.model.network import FastDepth, count
-from zoo.model.upsample import Transposed, bilinear, unpool
+from zoo.model.upsample import bilinear, nearest, unpool
+from zoo.model.walk import Walk
 from zoo.variant import catalogue, variant
 
 SIDES = [112, 112, 56, 56, 28, 28, 14, 14, 14, 14, 14, 14, 7, 7]
@@ -108,14 +109,16 @@ def test_a_residual_encoder_with_too_few_widths_is_refused():
 
 
 def test_a_residual_block_adds_what_it_was_given():
-    block = Residual(basic, 4, 4, 1).eval()
-    nn.init.zeros_(block.body[1].norm.weight)
+    walk = Walk(5, 5)
+    basic(walk, "encoder.2", walk.image._replace(channels=4), 4, 1, project=False)
+    block = Block(walk.layers, "encoder.2").eval()
+    nn.init.zeros_(block.get_submodule("body.1").norm.weight)
     x = torch.randn(1, 4, 5, 5)
     assert torch.equal(block(x), x.relu())
 
 
 def test_a_transposed_convolution_is_one_after_unpooling_with_its_filters_turned():
-    layer = Transposed(3, 4, 5).eval()
+    layer = ConvNormAct(3, 4, 5, stride=2, transposed=True).eval()
     turned = layer.conv.weight.transpose(0, 1).flip(2, 3)
     x = torch.randn(1, 3, 4, 6)
     expected = nn.functional.conv2d(unpool(x), turned, padding=2)
@@ -148,13 +151,13 @@ def test_other_inputs_are_refused_by_name(shape):
 def test_doubling_makes_every_pixel_a_block():
     x = torch.arange(6.0).view(1, 1, 2, 3)
     expected = [[0, 0, 1, 1, 2, 2], [0, 0, 1, 1, 2, 2], [3, 3, 4, 4, 5, 5], [3, 3, 4, 4, 5, 5]]
-    assert double(x)[0, 0].tolist() == expected
+    assert nearest(x)[0, 0].tolist() == expected
 
 
 def test_the_depth_map_is_constant_on_two_by_two_blocks(pruned):
     with torch.inference_mode():
         depth = pruned(torch.rand(1, 3, 64, 96))
-    assert torch.equal(depth, double(depth[..., ::2, ::2]))
+    assert torch.equal(depth, nearest(depth[..., ::2, ::2]))
 
 
 def test_skips_are_added_where_the_variant_says(pruned):
@@ -163,5 +166,5 @@ def test_skips_are_added_where_the_variant_says(pruned):
         stages = pruned.stages(image)
         for layer, stage in pruned.variant.skips:
             before = stages[f"decoder.{stage - 1}"]
-            plain = double(pruned.decoder[str(stage)](before))
+            plain = nearest(pruned.decoder[str(stage)](before))
             assert torch.equal(stages[f"decoder.{stage}"], plain + stages[f"encoder.{layer}"])

@@ -1,16 +1,19 @@
 import dataclasses
+import itertools
 import json
 import tomllib
 
 import pytest
+import torch
 
 from conftest import ROOT
 from zoo.errors import ZooError
-from zoo.model import network
+from zoo.model.decoders import DECODERS
+from zoo.model.encoders import ENCODERS
 from zoo.model.network import FastDepth, count
 from zoo.prune.cost import macs
 from zoo.prune.widths import blocks, resized
-from zoo.variant import DECODERS, ENCODERS, FOLDER, catalogue, parse, variant
+from zoo.variant import FOLDER, catalogue, parse, variant
 
 PUBLISHED = {"fastdepth": (736_658_944, 3_933_088), "fastdepth_pruned": (366_393_384, 1_343_664)}
 
@@ -86,7 +89,11 @@ def test_a_skip_that_makes_no_sense_is_refused(skip, skips):
 
 
 def test_the_family_is_what_can_be_built():
-    assert (set(network.ENCODERS), set(network.DECODERS)) == (set(ENCODERS), set(DECODERS))
+    for encoder, decoder in itertools.product(ENCODERS, DECODERS):
+        base = next(v for v in (*catalogue(), *catalogue(study=True)) if v.encoder == encoder)
+        made = dataclasses.replace(base, decoder=decoder, skip="none", skips=(), weights=None)
+        narrow = resized(made, dict.fromkeys(blocks(made), 4))
+        assert FastDepth(narrow).eval()(torch.zeros(1, 3, 32, 32)).shape == (1, 1, 32, 32)
 
 
 def test_networks_for_studies_are_there_and_out_of_the_way(zoo):

@@ -16,7 +16,7 @@ from .train import Sources, claim
 
 if TYPE_CHECKING:
     from ..kernels.device import Device
-    from ..prune.cost import Cost, Latency
+    from ..prune.cost import Cost, Latency, Split
     from ..prune.netadapt import Iteration
     from ..variant import Variant
 
@@ -183,15 +183,16 @@ def latency(device: Device) -> Latency:
     import numpy as np
 
     from ..kernels.records import path_of, per_convolution, read
-    from ..prune.cost import KINDS, Latency, Layer
+    from ..model.walk import Shape
+    from ..prune.cost import KINDS, Latency
 
     known = {
-        Layer(w.kind, w.kernel_size, w.stride, w.cin, w.cout, w.height, w.width): seconds
+        Shape(w.kind, w.kernel_size, w.stride, w.cin, w.cout, w.height, w.width): seconds
         for w, seconds in per_convolution(read(path_of(device))[0]).items()
         if w.kind in KINDS
     }
     try:
-        table = Latency(known, device.simd_lanes)
+        table = Latency(known, split(device.simd_lanes))
     except ZooError as error:
         raise ZooError(f"{device.name}: {error}; `zoo tune --device {device.name}` measures") from error
     off = table.errors()
@@ -200,6 +201,21 @@ def latency(device: Device) -> Latency:
         f"(median, each from all others), {np.quantile(off, 0.9):.0%} at the 90th percentile[/dim]"
     )
     return table
+
+
+def split(lanes: int) -> Split:
+    """How kernels with vectors of this many lanes run a layer: channels past the last full vector by themselves, where they
+    are at most half of one."""
+    from dataclasses import astuple
+
+    from ..kernels.ir.rewrite.halve_last_block import halved
+    from ..kernels.ir.workload import Workload
+    from ..model.walk import Shape
+
+    def parts(layer: Shape) -> list[Shape]:
+        return [Shape(*astuple(workload)[: len(layer)]) for workload in halved(Workload(*layer), lanes)]
+
+    return parts
 
 
 def register(app: typer.Typer) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ZooError
 from ..files import get
+from ..model.architecture import architecture
 from ..variant import Variant, catalogue
 from ..variant import variant as find
 from . import legacy
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ..model.network import FastDepth
+    from ..model.walk import Layer
 
 
 TORCH = (".pth", ".pt", ".tar", ".ckpt")
@@ -57,18 +59,30 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
         raise ZooError(f"{path}: not a readable safetensors file ({error})") from error
 
 
+def convolutions(variant: Variant) -> list[Layer]:
+    """The layers that have weights, in order of execution."""
+    return [layer for layer in architecture(variant).layers if layer.shape.kind != "pool"]
+
+
 def _recognised(filters: Sequence[int], name: str | None, path: Path) -> Variant:
-    """The variant with so many filters per convolution, in order of execution: stem, depthwise, pointwise, …, head."""
+    """The variant with so many filters per convolution, in order of execution."""
     if name is not None:
         return find(name)
-    base = find("fastdepth")
-    widths = tuple(filters[:1]) + tuple(filters[2::2])
-    if len(filters) != 2 * (len(base.encoder_widths) + len(base.decoder_widths)):
-        raise ZooError(f"{path}: {len(filters)} convolutions; a FastDepth with additive skips has 38")
-    encoder, decoder = widths[:14], widths[14:19]
     for known in catalogue():
-        if (known.encoder_widths, known.decoder_widths) == (encoder, decoder):
+        if [layer.shape.out_channels for layer in convolutions(known)] == list(filters):
             return known
+    base = find("fastdepth")
+    names = [layer.name for layer in convolutions(base)]
+    if len(filters) != len(names):
+        raise ZooError(f"{path}: {len(filters)} convolutions; a FastDepth with additive skips has {len(names)}")
+    count = dict(zip(names, filters, strict=True))
+
+    def widths(blocks: Iterable[str]) -> tuple[int, ...]:
+        """A block has as many filters as its last layer."""
+        return tuple(count[architecture(base).block(block)[-1].name] for block in blocks)
+
+    encoder = widths(f"encoder.{i}" for i in range(len(base.encoder_widths)))
+    decoder = widths(f"decoder.{j}" for j in range(1, len(base.decoder_widths) + 1))
     title = re.sub(r"\W+", "_", path.name.split(".")[0]).strip("_").lower() or "imported"
     changes = {"encoder_widths": encoder, "decoder_widths": decoder, "weights": None, "claims": ()}
     words = {"summary": "widths of an imported file", "widths_from": path.name}
@@ -82,14 +96,11 @@ def _from_state(tensors: Mapping[str, Tensor], name: str | None, path: Path) -> 
     from ..model.network import FastDepth
 
     state = {_ours(key): tensor for key, tensor in tensors.items()}
-    order = ["encoder.0.conv"]
-    order += [f"encoder.{i}.{part}.conv" for i in range(1, 14) for part in ("depthwise", "pointwise")]
-    order += [f"decoder.{j}.{part}.conv" for j in range(1, 6) for part in ("depthwise", "pointwise")] + ["head.conv"]
+    order = [f"{layer.name}.conv" if layer.norm else layer.name for layer in convolutions(find(name or "fastdepth"))]
     missing = [layer for layer in order if f"{layer}.weight" not in state]
     if missing:
-        raise ZooError(
-            f"{path}: not a FastDepth with additive skips: it lacks {len(missing)} of 38 layers, {missing[0]} first"
-        )
+        what = f"the variant {name}" if name else "a FastDepth with additive skips"
+        raise ZooError(f"{path}: not {what}: it lacks {len(missing)} of {len(order)} layers, {missing[0]} first")
     network = FastDepth(_recognised([len(state[f"{layer}.weight"]) for layer in order], name, path)).eval()
     expected = {key: t for key, t in network.state_dict().items() if not key.endswith("num_batches_tracked")}
     for key, tensor in expected.items():
@@ -121,14 +132,16 @@ def fill(variant: Variant, layers: list[Folded], origin: Path) -> FastDepth:
     """A network of that variant holding the folded layers, its normalisations reduced to a bias."""
     import torch
 
-    from ..model.layers import Layer
+    from ..model.layers import ConvNormAct
     from ..model.network import FastDepth
 
     network = FastDepth(variant).eval()
-    targets = [(name, module) for name, module in network.named_modules() if isinstance(module, Layer)]
+    targets = [(layer.name, network.get_submodule(layer.name)) for layer in convolutions(variant)]
     if len(targets) != len(layers):
         raise ZooError(f"{origin}: {len(layers)} convolutions, variant {variant.name} has {len(targets)}")
     for (name, target), layer in zip(targets, layers, strict=True):
+        if not isinstance(target, ConvNormAct):
+            raise ZooError(f"{origin}: {name} of variant {variant.name} has no normalisation to hold what was folded")
         if target.conv.weight.shape != layer.weight.shape:
             raise ZooError(
                 f"{origin}: {name} has shape {layer.weight.shape}, "

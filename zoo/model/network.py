@@ -1,17 +1,69 @@
-"""The network: encoder, decoder, head. `python -m zoo.network` prints its stages and shapes."""
+"""The network: encoder, decoder, head. `python -m zoo.model.network` prints its stages and shapes."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import ZooError
 from ..variant import Variant
-from .decoders import DECODERS, Decoder
+from .architecture import Architecture, architecture
+from .decoders import DECODERS
 from .encoders import ENCODERS
-from .layers import Layer
+from .layers import ConvNormAct, block
+from .upsample import UPSAMPLE
 
 STRIDE = 32  # of the encoder: sides of the input must be its multiples
+
+
+class Encoder(nn.Sequential):
+    """The blocks encoder.0, encoder.1 … in a row."""
+
+    def __init__(self, variant: Variant, layers: Architecture) -> None:
+        super().__init__(
+            *(block(layers.block(f"encoder.{i}"), f"encoder.{i}") for i in range(len(variant.encoder_widths)))
+        )
+        family = ENCODERS[variant.encoder]
+        self.mean, self.std = family.mean, family.std
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """(N, 3, H, W) RGB in [0, 1] -> the result of every block, the last (N, C, H / 32, W / 32)."""
+        x, outputs = image, []
+        if (self.mean, self.std) != (0.0, 1.0):
+            x = (x - self.mean) / self.std
+        for part in self:
+            outputs.append(x := part(x))
+        return outputs
+
+
+class Decoder(nn.ModuleDict):
+    """Stages 1 … 5 that each double the sides, and add or concatenate the encoder's result that a skip brings afterwards."""
+
+    def __init__(self, variant: Variant, layers: Architecture) -> None:
+        stages = range(1, len(variant.decoder_widths) + 1)
+        super().__init__({str(j): block(layers.block(f"decoder.{j}"), f"decoder.{j}") for j in stages})
+        family = DECODERS[variant.decoder]
+        self.before, self.after = family.before, family.after
+        self.skips, self.skip = {stage: layer for layer, stage in variant.skips}, variant.skip
+
+    def forward(self, encoded: Sequence[Tensor]) -> dict[int, Tensor]:
+        """The encoder's results -> those of every stage after upsampling and skip; sides 14 28 56 112 224."""
+        outputs: dict[int, Tensor] = {}
+        x = encoded[-1]
+        for j, stage in enumerate(self.values(), start=1):
+            x = stage(UPSAMPLE[self.before](x) if self.before else x)
+            x = UPSAMPLE[self.after](x) if self.after else x
+            x = outputs[j] = self.connect(j, x, encoded)
+        return outputs
+
+    def connect(self, stage: int, x: Tensor, encoded: Sequence[Tensor]) -> Tensor:
+        """A stage's upsampled result with the encoder's that its skip brings, if it has one."""
+        if stage not in self.skips:
+            return x
+        other = encoded[self.skips[stage]]
+        return x + other if self.skip == "add" else torch.cat([x, other], 1)
 
 
 class FastDepth(nn.Module):
@@ -23,22 +75,17 @@ class FastDepth(nn.Module):
     def __init__(self, variant: Variant) -> None:
         super().__init__()
         self.variant = variant
-        self.encoder = ENCODERS[variant.encoder](variant.encoder_widths)
-        self.decoder = Decoder(
-            DECODERS[variant.decoder],
-            variant.encoder_widths,
-            variant.decoder_widths,
-            {stage: layer for layer, stage in variant.skips},
-            variant.skip,
-        )
-        self.head = Layer(variant.decoder_widths[-1], 1, 1, nn.ReLU())
+        layers = architecture(variant)
+        self.encoder = Encoder(variant, layers)
+        self.decoder = Decoder(variant, layers)
+        self.head = ConvNormAct(layers.layers[-1].shape.in_channels, 1, 1)
 
     def forward(self, image: Tensor) -> Tensor:
         """(N, 3, H, W) RGB in [0, 1] -> (N, 1, H, W) metres."""
         return self.stages(image)["head"]
 
     def stages(self, image: Tensor) -> dict[str, Tensor]:
-        """Every stage's output by name: encoder.0, …, decoder.1 … decoder.5 (doubled, skip added), head."""
+        """Every stage's output by name: encoder.0, …, decoder.1 … decoder.5 (upsampled, with its skip), head."""
         if image.ndim != 4 or image.shape[1] != 3 or image.shape[2] % STRIDE or image.shape[3] % STRIDE:
             raise ZooError(
                 f"the network takes (N, 3, H, W) with H and W multiples of {STRIDE}, not {tuple(image.shape)}"
@@ -64,7 +111,7 @@ def initialise(network: nn.Module, generator: torch.Generator | None = None, *, 
 
 
 def count(network: FastDepth, height: int, width: int) -> tuple[int, int]:
-    """(multiply-accumulates of the convolutions for one image of that size, convolution weights).
+    """(multiply-accumulates of the convolutions for one image of that size, convolution weights), as they are seen to run.
 
     A transposed convolution uses every weight at every pixel of its input, any other at every pixel of its result.
     """

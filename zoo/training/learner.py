@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..errors import ZooError
-from ..model.layers import Layer, double
+from ..model.layers import ConvNormAct
 from ..model.network import FastDepth, initialise
+from ..model.upsample import nearest
 from ..variant import Variant
 from .distributed import average_gradients
 from .optimizer import Muon, split
@@ -23,15 +24,15 @@ AVERAGE = 0.999  # decay of the averaged weights, which are the ones evaluated a
 
 class Trainee(nn.Module):
     """A network and the extra heads through which its decoder's earlier stages are trained. Raises ZooError unless its
-    decoder doubles by the nearest neighbour."""
+    decoder upsamples by the nearest neighbour."""
 
     def __init__(self, network: FastDepth) -> None:
         super().__init__()
-        if network.decoder.doubling.after is not double:
+        if network.decoder.after != "nearest":
             raise ZooError(f"{network.variant.name}: only decoders that double by the nearest neighbour can be trained")
         self.network = network
         self.heads = nn.ModuleDict(
-            {str(j): Layer(c, 1, 1, nn.ReLU()) for j, c in enumerate(network.variant.decoder_widths[:-1], start=1)}
+            {str(j): ConvNormAct(c, 1, 1) for j, c in enumerate(network.variant.decoder_widths[:-1], start=1)}
         )
         for module in self.modules():
             if isinstance(module, nn.ReLU | nn.ReLU6):
@@ -40,7 +41,7 @@ class Trainee(nn.Module):
     def forward(self, images: Tensor, stages: int) -> Tensor:
         """(N, 3, S, S) -> metres on the map that `stages` of the decoder give, side S / 2^(6 - stages).
 
-        The last doubling is left out: a head is a 1x1 layer, and those commute with it.
+        The last upsampling is left out: a head is a 1x1 layer, and those commute with it.
         """
         network = self.network
         encoded = network.encoder(images)
@@ -49,7 +50,7 @@ class Trainee(nn.Module):
             x = stage(x)
             if j == stages:
                 break
-            x = network.decoder.join(j, double(x), encoded)
+            x = network.decoder.connect(j, nearest(x), encoded)
         depth: Tensor = network.head(x) if stages == STAGES else self.heads[str(stages)](x)
         return depth
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from ...layout import halves
 from ..plan import Plan, Step
+from ..workload import Workload
 
 KINDS = ("stem", "depthwise", "pointwise", "conv")
 
@@ -26,21 +27,26 @@ def halve_last_block(plan: Plan, lanes: int) -> Plan:
         full = w.cout // lanes * lanes
         one_to_one = [name for name in (step.source if w.kind == "depthwise" else None, step.skip) if name]
         fits = all(name in concat and shapes[concat[name][0]][0] == full for name in one_to_one)
-        if step.result in parts or not (fits and _half_full(step, lanes)):
+        split = halved(w, lanes)
+        if step.result in parts or step.normalised or not fits or len(split) == 1:
             steps.append(step)
             continue
         weight, bias = (parameters.pop(f"{step.name}.{key}") for key in ("weight", "bias"))
         concat[step.result] = (f"{step.name}.full", f"{step.name}.half")
-        for i, (name, channels) in enumerate(zip(concat[step.result], (slice(full), slice(full, None)), strict=True)):
+        for i, (name, part, channels) in enumerate(
+            zip(concat[step.result], split, (slice(full), slice(full, None)), strict=True)
+        ):
             parameters |= {f"{name}.weight": weight[channels], f"{name}.bias": bias[channels]}
-            count = len(bias[channels])
-            part = replace(w, cout=count, cin=count if w.kind == "depthwise" else w.cin)
             source = concat[step.source][i] if step.source in one_to_one else step.source
             steps.append(Step(name, part, source, concat[step.skip][i] if step.skip else None))
-            shapes[name] = (count, *part.out_sides)
+            shapes[name] = (part.cout, *part.out_sides)
     return replace(plan, steps=tuple(steps), parameters=parameters, concat=concat)
 
 
-def _half_full(step: Step, lanes: int) -> bool:
-    w = step.workload
-    return w.kind in KINDS and not step.normalised and halves(w.cout, lanes)
+def halved(w: Workload, lanes: int) -> tuple[Workload, ...]:
+    """The full blocks of a layer and its half one, where it has both; else the layer as it is."""
+    if w.kind not in KINDS or not halves(w.cout, lanes):
+        return (w,)
+    full = w.cout // lanes * lanes
+    own = w.kind == "depthwise"
+    return tuple(replace(w, cout=count, cin=count if own else w.cin) for count in (full, w.cout - full))
