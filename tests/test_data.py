@@ -7,7 +7,7 @@ from PIL import Image
 from zoo.data import store
 from zoo.data.frames import frames
 from zoo.data.rooms import render
-from zoo.data.stream import batch, shares
+from zoo.data.stream import batch, deal
 from zoo.errors import ZooError
 from zoo.training.recipe import Phase
 
@@ -175,11 +175,13 @@ def test_batches_are_what_they_should_be(tmp_path):
     assert images.max() <= 1
     again, _ = batch([(made, 6)], Phase(64, 6, 6), 4, 1.0, torch.Generator().manual_seed(0))
     assert torch.equal(images, again)
-    assert shares([made, made, made], (0.45, 0.55, 0.1), 16) == [(made, 7), (made, 8), (made, 1)]
-    assert shares([made, None, made], (0.45, 0.55, 0.1), 16) == [(made, 13), (made, 3)]  # rooms keep their own share
-    assert shares([made, made, None], (0.5, 0.5, 0.0), 3) == [(made, 2), (made, 1)]
-    with pytest.raises(ZooError, match="none of these sources is given"):
-        shares([made, None, None], (0.0, 0.5, 0.5), 8)
+    weights = {"frames": 0.45, "photos": 0.55, "rooms": 0.1}
+    assert deal(dict.fromkeys(weights, made), weights, 16) == [(made, 7), (made, 8), (made, 1)]
+    assert deal({"frames": made, "rooms": made}, weights, 16) == [(made, 13), (made, 3)]  # rooms keep their own share
+    assert deal({"frames": made, "photos": made}, {"frames": 0.5, "photos": 0.5}, 3) == [(made, 2), (made, 1)]
+    assert deal({"frames": made, "rooms": made}, {"frames": 1}, 3) == [(made, 3), (made, 0)]
+    with pytest.raises(ZooError, match="samples from photos and rooms, and none of these is given; given: frames"):
+        deal({"frames": made}, {"photos": 0.5, "rooms": 0.5}, 8)
 
 
 @pytest.mark.parametrize(("side", "low", "high"), [(224, 1.0, 1.5), (160, 0.845, 1.268)])

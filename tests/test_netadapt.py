@@ -43,7 +43,7 @@ def given(folder, tmp_path_factory):
     """(stores, frames to judge by)."""
     found = frames(folder)
     made = store.measured(found[:4], tmp_path_factory.mktemp("cache"), quiet)
-    return [made], judged(found[4:], "published", quiet)[0]
+    return {"frames": made}, judged(found[4:], "published", quiet)[0]
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ def place(tmp_path, monkeypatch):
     found = frames(small_frames(folder, 3))
     monkeypatch.setattr(release, "rooms", lambda seeds: found)
     (tmp_path / "recipe.toml").write_text(RECIPE)
-    stores = [store.measured(found[:2], tmp_path / "data", quiet)]
+    stores = {"frames": store.measured(found[:2], tmp_path / "data", quiet)}
     exam, _ = judged(found[2:], "published", quiet)
     recipe = Recipe.read(tmp_path / "recipe.toml")
     train(variant(NAME), recipe, stores, exam, tmp_path / "run")

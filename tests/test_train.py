@@ -42,10 +42,10 @@ def given(folder, tmp_path_factory, pruned):
     cache = tmp_path_factory.mktemp("cache")
     found = frames(folder)
     photos = sorted((folder / "rgb").iterdir())
-    stores = [
-        store.measured(found[:3], cache / "frames", quiet),
-        store.taught(photos, pruned, "pruned", cache / "photos", quiet),
-    ]
+    stores = {
+        "frames": store.measured(found[:3], cache / "frames", quiet),
+        "photos": store.taught(photos, pruned, "pruned", cache / "photos", quiet),
+    }
     return stores, judged(found[3:], "published", quiet)[0]
 
 
@@ -195,7 +195,9 @@ def test_a_run_learns(given, tmp_path):
     recipe = Recipe((Phase(64, 4, 240, 4),), rate=0.05, jitter=0.2)
     train(PRUNED, recipe, *given, tmp_path)
     run = training.Run(PRUNED, recipe, None, tmp_path / "fresh")
-    images, depths = training.batch([(given[0][0], 8)], Phase(64, 8, 8), 4, 0.0, torch.Generator().manual_seed(1))
+    images, depths = training.batch(
+        [(given[0]["frames"], 8)], Phase(64, 8, 8), 4, 0.0, torch.Generator().manual_seed(1)
+    )
     trained = training.Run(PRUNED, recipe, None, tmp_path)
     with torch.no_grad():
         for r in (run, trained):
@@ -220,7 +222,8 @@ def test_every_so_many_steps_go_through_the_whole_decoder():
 
 def test_a_phase_may_deal_out_its_batches_otherwise(given, tmp_path, monkeypatch):
     (tmp_path / "recipe.toml").write_text(
-        "phases = [{ side = 32, batch = 4, samples = 4 }, { side = 32, batch = 4, samples = 4, shares = [1, 0, 0] }]\n"
+        "phases = [{ side = 32, batch = 4, samples = 4 }, "
+        "{ side = 32, batch = 4, samples = 4, sampling_weights = { frames = 1 } }]\n"
     )
     recipe, dealt, real = Recipe.read(tmp_path / "recipe.toml"), [], training.batch
 
@@ -232,8 +235,10 @@ def test_a_phase_may_deal_out_its_batches_otherwise(given, tmp_path, monkeypatch
     train(PRUNED, recipe, *given, tmp_path / "run")
     assert dealt == [[2, 2], [4, 0]]
     before, after = map(str, recipe.phases)
-    assert before == "Phase(side=32, batch=4, samples=4, stages=5, whole=0)"  # as runs from before shares are known by
-    assert "shares=(1.0, 0.0, 0.0)" in after
+    assert (
+        before == "Phase(side=32, batch=4, samples=4, stages=5, whole=0)"
+    )  # as runs from before sampling weights are known by
+    assert "sampling_weights={'frames': 1}" in after
 
 
 def test_a_frozen_phase_keeps_the_running_statistics(given, tmp_path, pruned):
@@ -250,8 +255,8 @@ def test_a_frozen_phase_keeps_the_running_statistics(given, tmp_path, pruned):
 
 
 def test_sources_that_are_not_there_are_said_before_anything_runs(given, tmp_path):
-    recipe = Recipe((Phase(32, 2, 4), Phase(32, 2, 4, shares=(0.0, 0.0, 1.0))))
-    with pytest.raises(ZooError, match="none of these sources is given"):
+    recipe = Recipe((Phase(32, 2, 4), Phase(32, 2, 4, sampling_weights={"rooms": 1.0})))
+    with pytest.raises(ZooError, match="samples from rooms, and none of these is given; given: frames, photos"):
         train(PRUNED, recipe, *given, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -267,9 +272,11 @@ def test_sources_that_are_not_there_are_said_before_anything_runs(given, tmp_pat
         "phases = [{ side = 32, batch = 2, samples = 2, zoom_power = 0 }]",
         "phases = [{ side = 32, batch = 2, samples = 2, blend = 1.5 }]",
         "phases = [{ side = 32, batch = 2, samples = 2 }]\ncolour = 1",
-        "phases = [{ side = 32, batch = 2, samples = 2, shares = [1, 0] }]",
-        "phases = [{ side = 32, batch = 2, samples = 2 }]\nshares = [1, -1, 0]",
-        "phases = [{ side = 32, batch = 2, samples = 2 }]\nshares = 1",
+        "phases = [{ side = 32, batch = 2, samples = 2, sampling_weights = { snapshots = 1 } }]",
+        "phases = [{ side = 32, batch = 2, samples = 2 }]\nsampling_weights = { frames = 1, photos = -1 }",
+        "phases = [{ side = 32, batch = 2, samples = 2 }]\nsampling_weights = 1",
+        "phases = [{ side = 32, batch = 2, samples = 2 }]\nsampling_weights = { frames = 0 }",
+        "phases = [{ side = 32, batch = 2, samples = 2 }]\nsampling_weights = { frames = 'x' }",
         "[",
     ],
 )

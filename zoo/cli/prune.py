@@ -10,9 +10,9 @@ import typer
 
 from .. import console
 from ..errors import ZooError
+from .evaluate import report as say_skipped
 from .evaluate import show
 from .options import Cache, Dataset, Json, Photos, Scale, Teacher, examples
-from .train import Sources
 
 if TYPE_CHECKING:
     from ..kernels.device import Device
@@ -79,6 +79,8 @@ def prune(
 
     import torch
 
+    from ..data.sources import Request, prepare
+    from ..evaluation.evaluate import judged
     from ..files import put
     from ..prune.netadapt import Search, netadapt, targets
     from ..training.recipe import Recipe
@@ -112,8 +114,10 @@ def prune(
         put(out / "search.json", console.dumps(report).encode())
 
     with console.progress(f"pruning {variant.name}") as tick:
-        data = Sources(dataset, scale, hold_out + choose_by, photos, teacher, 0, cache or out / "data", tick)
-        judges, exam = data.held_out[:-hold_out], data.held_out[-hold_out:]
+        data = prepare(Request(dataset, cache or out / "data", scale, hold_out + choose_by, photos, teacher), tick)
+        ready, skipped = judged(data.held_out, "published", tick)
+        say_skipped([*skipped, *data.skipped])
+        judges, exam = ready[:-hold_out], ready[-hold_out:]
         torch.set_num_threads(1)
         found, _ = netadapt(
             network, search, price, data.stores, judges, out / "search", workers=threads, tick=tick, told=told

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,9 +11,6 @@ from .. import console
 from ..errors import ZooError
 from .evaluate import report, show
 from .options import Cache, Dataset, Json, Photos, Scale, Teacher, Threads, examples
-
-if TYPE_CHECKING:
-    from ..data.store import Store
 
 
 def train(
@@ -45,6 +41,8 @@ def train(
     """
     import torch
 
+    from ..data.sources import Request, prepare
+    from ..evaluation.evaluate import judged
     from ..training.distributed import join, leave, wait, world
     from ..training.recipe import Recipe
     from ..training.train import train as run
@@ -66,55 +64,18 @@ def train(
     with console.progress(f"training {which.name}") as tick:
         if rank:
             wait()  # until the first process has made the data ready
-        data = Sources(dataset, scale, hold_out, photos, teacher, rooms, cache or out / "data", tick)
+        data = prepare(Request(dataset, cache or out / "data", scale, hold_out, photos, teacher, rooms), tick)
         if not rank:
             wait()
+        held_out, skipped = judged(data.held_out, "published", tick)
+        if not rank:
+            report([*skipped, *data.skipped])
         begin = load(init) if init else None
-        scores = run(which, recipe, data.stores, data.held_out, out, begin, tick, where)
+        scores = run(which, recipe, data.stores, held_out, out, begin, tick, where)
     leave()
     if rank:
         return
-    show(f"{out}: {which.name}", "published", len(data.held_out), scores, json, {"folder": str(out)})
-
-
-class Sources:
-    """What the options of a training command name: stores to learn from (frames, photos, rooms; None where not given),
-    frames held out of them, ready to be judged."""
-
-    def __init__(
-        self,
-        frames: Path,
-        scale: float,
-        hold_out: int,
-        photos: Path | None,
-        teacher: Path | None,
-        rooms: int,
-        cache: Path,
-        tick: Callable[[str, int, int], None],
-    ) -> None:
-        """Read, label and render what is not in the cache yet; say which files cannot be used."""
-        from ..data import store
-        from ..data.frames import frames as read
-        from ..evaluation.evaluate import judged
-        from ..inference.sources import PICTURES
-        from ..weights import checkpoint
-        from ..weights.load import load
-
-        if (photos is None) != (teacher is None):
-            raise ZooError("--photos and --teacher go together: the teacher labels the photos")
-        found = read(frames, scale)
-        if len(found) <= hold_out:
-            raise ZooError(f"{frames}: {len(found)} frames; more than {hold_out} are needed, as those are held out")
-        self.held_out, skipped = judged(found[-hold_out:], "published", tick)
-        measured = store.measured(found[:-hold_out], cache / "frames", tick)
-        self.stores: list[Store | None] = [measured, None, None]
-        if photos and teacher:
-            paths = sorted(path for path in photos.rglob("*") if path.suffix.lower() in PICTURES)
-            name = checkpoint.digest(teacher / checkpoint.WEIGHTS)
-            self.stores[1] = store.taught(paths, load(str(teacher)), name, cache / "photos", tick)
-        if rooms:
-            self.stores[2] = store.rendered(rooms, cache / "rooms", tick)
-        report([*skipped, *(reason for made in self.stores if made for reason in made.skipped)])
+    show(f"{out}: {which.name}", "published", len(held_out), scores, json, {"folder": str(out)})
 
 
 def register(app: typer.Typer) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import torch
@@ -59,14 +59,15 @@ def batch(
     return F.interpolate(images, (phase.side, phase.side), mode="area"), depths
 
 
-def shares(stores: Sequence[Store | None], weights: Sequence[float], size: int) -> list[tuple[Store, int]]:
-    """A batch's size dealt out by weight to the stores there are. Raises ZooError if none of them has any."""
-    given = [(store, weight) for store, weight in zip(stores, weights, strict=False) if store]
-    ends = list(itertools.accumulate(weight for _, weight in given))
+def deal(stores: Mapping[str, Store], weights: Mapping[str, float], size: int) -> list[tuple[Store, int]]:
+    """A batch's size dealt out to the stores by their weights. Raises ZooError if none of them has any."""
+    ends = list(itertools.accumulate(weights.get(name, 0.0) for name in stores))
     if not ends[-1]:
-        raise ZooError(f"shares {tuple(weights)}: no batch can be made, none of these sources is given")
+        raise ZooError(
+            f"the recipe samples from {' and '.join(weights)}, and none of these is given; given: {', '.join(stores)}"
+        )
     marks = [0, *(round(size * end / ends[-1]) for end in ends)]
-    return [(store, marks[i + 1] - marks[i]) for i, (store, _) in enumerate(given)]
+    return [(store, marks[i + 1] - marks[i]) for i, store in enumerate(stores.values())]
 
 
 def _sample(

@@ -8,7 +8,7 @@ that loses least accuracy for what it saves is kept. What a cost is, the caller 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from ..data.store import Store
-from ..data.stream import batch, shares
+from ..data.stream import batch, deal
 from ..errors import ZooError
 from ..evaluation.evaluate import Judged, evaluate
 from ..model.network import FastDepth
@@ -79,7 +79,7 @@ def netadapt(
     network: FastDepth,
     search: Search,
     cost: Cost,
-    stores: Sequence[Store | None],
+    stores: Mapping[str, Store],
     frames: Sequence[Judged],
     folder: Path,
     *,
@@ -127,7 +127,7 @@ def _short(
     offer: Proposal,
     search: Search,
     number: int,
-    stores: Sequence[Store | None],
+    stores: Mapping[str, Store],
     frames: Sequence[Judged],
 ) -> tuple[FastDepth, float]:
     """(the network cut as proposed and trained for a moment, its delta1). All proposals of one iteration see the same
@@ -138,7 +138,7 @@ def _short(
     learner = Learner(offer.variant, recipe, smaller, torch.Generator().manual_seed(seed))
     rng = torch.Generator().manual_seed(seed)
     for phase, stages, rate in recipe.steps():
-        sources = shares(stores, phase.shares or recipe.shares, phase.batch)
+        sources = deal(stores, phase.sampling_weights or recipe.sampling_weights, phase.batch)
         seen = batch(sources, phase, stages, recipe.jitter, rng)
         learner.step(*seen, stages, rate, frozen=phase.frozen)
     trained = learner.average.network

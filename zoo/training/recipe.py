@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from ..data.sources import SOURCES
 from ..errors import ZooError
 
 STAGES = 5
-SOURCES = 3  # frames, photos, rooms
 WARM_UP = 0.02
 FLOOR = 0.002
 
@@ -22,9 +21,9 @@ class Phase:
     """`samples` images of `side` x `side` in batches of `batch`, through the decoder's first `stages` stages.
 
     A step through fewer than all five stages ends in a head of its own, on a coarser map, and costs less. Every `whole`th
-    step goes through all five, so that the last stages keep up with the rest (0: none does). `shares`, where there are
-    any, replace the recipe's. A `frozen` phase normalises by running statistics; `zoom_power` and `blend` are those of
-    zoo.data.stream.batch.
+    step goes through all five, so that the last stages keep up with the rest (0: none does). `sampling_weights`, where
+    there are any, replace the recipe's. A `frozen` phase normalises by running statistics; `zoom_power` and `blend` are
+    those of zoo.data.stream.batch.
     """
 
     side: int
@@ -32,14 +31,14 @@ class Phase:
     samples: int
     stages: int = STAGES
     whole: int = 0
-    shares: tuple[float, ...] = ()
+    sampling_weights: Mapping[str, float] = field(default_factory=dict, hash=False)
     frozen: bool = False
     zoom_power: float = 1.0
     blend: float = 0.0
 
     def __repr__(self) -> str:
         """What runs are told apart by: fields that came later appear only where they are used."""
-        later = f", shares={self.shares}" if self.shares else ""
+        later = f", sampling_weights={self.sampling_weights}" if self.sampling_weights else ""
         later += f", frozen={self.frozen}" if self.frozen else ""
         later += f", zoom_power={self.zoom_power}" if self.zoom_power != 1 else ""
         later += f", blend={self.blend}" if self.blend else ""
@@ -51,14 +50,16 @@ class Phase:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Phases in turn; peak rates of AdamW and (for matrices) Muon; weight decay of AdamW; how a batch is dealt out to
-    frames, photos and rooms; how far colours are varied (1: as published); whether to multiply in bfloat16; seed."""
+    """Phases in turn; peak rates of AdamW and (for matrices) Muon; weight decay of AdamW; the shares of a batch that
+    sources get (zoo.data.sources); how far colours are varied (1: as published); whether to multiply in bfloat16; seed."""
 
     phases: tuple[Phase, ...]
     rate: float = 3e-3
     matrix_rate: float = 0.02
     decay: float = 1e-2
-    shares: tuple[float, ...] = (0.45, 0.55, 0.1)
+    sampling_weights: Mapping[str, float] = field(
+        default_factory=lambda: {"frames": 0.45, "photos": 0.55, "rooms": 0.1}, hash=False
+    )
     jitter: float = 1.0
     mixed: bool = False
     seed: int = 0
@@ -68,8 +69,8 @@ class Recipe:
         """A recipe from a TOML file with these fields. Raises ZooError for anything else."""
         try:
             fields = tomllib.loads(path.read_text())
-            phases = tuple(Phase(**_shared(phase)) for phase in fields.pop("phases"))
-            made = cls(phases, **_shared(fields))
+            phases = tuple(Phase(**phase) for phase in fields.pop("phases"))
+            made = cls(phases, **fields)
             for phase in phases:
                 if phase.side % 32 or min(phase.side, phase.batch, phase.samples, phase.whole + 1) < 1:
                     raise ZooError(f"{path}: {phase}: side a multiple of 32, batch and samples positive")
@@ -79,9 +80,11 @@ class Recipe:
                     raise ZooError(f"{path}: {phase}: blend from 0 to 1")
                 if not 1 <= phase.stages <= STAGES:
                     raise ZooError(f"{path}: {phase}: stages from 1 to {STAGES}")
-            for shares in (made.shares, *(phase.shares for phase in phases if phase.shares)):
-                if len(shares) != SOURCES or min(shares) < 0:
-                    raise ZooError(f"{path}: shares {shares}: one each for frames, photos and rooms, 0 or more")
+            for weights in (made.sampling_weights, *(p.sampling_weights for p in phases if p.sampling_weights)):
+                if not weights.keys() <= SOURCES.keys() or not 0 <= min(weights.values()) <= max(weights.values()) > 0:
+                    raise ZooError(
+                        f"{path}: sampling_weights {weights}: names of {', '.join(SOURCES)}, each with 0 or more, not all 0"
+                    )
             return made
         except OSError as error:
             raise ZooError(f"{path}: {error.strerror or error}") from error
@@ -100,8 +103,3 @@ class Recipe:
                 warm = min(1.0, part / WARM_UP + 0.01)
                 yield phase, STAGES if whole else phase.stages, warm * (0.5 * (1 + math.cos(math.pi * part)) + FLOOR)
                 seen += phase.batch * phase.side**2
-
-
-def _shared(fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a recipe or phase with its shares, where it has some, as numbers."""
-    return fields | ({"shares": tuple(map(float, fields["shares"]))} if "shares" in fields else {})

@@ -10,7 +10,7 @@ import ctypes
 import io
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from ..data.store import Store
-from ..data.stream import batch, shares
+from ..data.stream import batch, deal
 from ..errors import ZooError
 from ..evaluation.evaluate import Judged, evaluate
 from ..files import put
@@ -71,7 +71,7 @@ class Run(Learner):
 def train(
     variant: Variant,
     recipe: Recipe,
-    stores: Sequence[Store | None],
+    stores: Mapping[str, Store],
     held_out: Sequence[Judged],
     out: Path,
     start: FastDepth | None = None,
@@ -84,7 +84,10 @@ def train(
     """
     keep_memory()
     rank, size = world()
-    dealt = {phase: shares(stores, phase.shares or recipe.shares, phase.batch // size) for phase in recipe.phases}
+    dealt = {
+        phase: deal(stores, phase.sampling_weights or recipe.sampling_weights, phase.batch // size)
+        for phase in recipe.phases
+    }
     run = Run(variant, recipe, start, out, device)
     schedule = list(recipe.steps())
     losses: deque[float] = deque(maxlen=200)
