@@ -42,8 +42,8 @@ def train(
     import torch
 
     from ..data.sources import Request, prepare
-    from ..evaluation.evaluate import judged
-    from ..training.distributed import join, leave, wait, world
+    from ..evaluation.evaluate import evaluation_frames
+    from ..training.distributed import join, leave, rank_and_size, wait
     from ..training.recipe import Recipe
     from ..training.train import train as run
     from ..variant import FOLDER
@@ -60,14 +60,14 @@ def train(
     if config is None and not default.exists():
         raise ZooError(f"no recipe for {which.name}: --config names one, such as {recipes / 'scratch.toml'}")
     recipe = Recipe.read(config or default)
-    (rank, _), where = world(), join(torch.device(device))
+    (rank, _), where = rank_and_size(), join(torch.device(device))
     with console.progress(f"training {which.name}") as tick:
         if rank:
             wait()  # until the first process has made the data ready
         data = prepare(Request(dataset, cache or out / "data", scale, hold_out, photos, teacher, rooms), tick)
         if not rank:
             wait()
-        held_out, skipped = judged(data.held_out, "published", tick)
+        held_out, skipped = evaluation_frames(data.held_out, "published", tick)
         if not rank:
             report([*skipped, *data.skipped])
         begin = load(init) if init else None

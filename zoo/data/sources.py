@@ -50,7 +50,7 @@ def _photos(request: Request, tick: Tick) -> Store | None:
         return None
     paths = sorted(path for path in request.photos.rglob("*") if path.suffix.lower() in PICTURES)
     name = checkpoint.digest(request.teacher / checkpoint.WEIGHTS)
-    return store.taught(paths, load(str(request.teacher)), name, request.cache / "photos", tick)
+    return store.pseudo_labelled(paths, load(str(request.teacher)), name, request.cache / "photos", tick)
 
 
 def _rooms(request: Request, tick: Tick) -> Store | None:

@@ -19,10 +19,11 @@ import torch
 from ..data.store import Store
 from ..data.stream import batch, deal
 from ..errors import ZooError
-from ..evaluation.evaluate import Judged, evaluate
+from ..evaluation.evaluate import EvaluationFrame, evaluate
 from ..model.network import FastDepth
-from ..training.learner import Learner
+from ..training import recipe_v1
 from ..training.recipe import Recipe
+from ..training.trainer import Trainer
 from ..weights import checkpoint
 from .cost import Cost
 from .proposals import Proposal, proposals
@@ -43,6 +44,18 @@ class Search:
     first: float = 0.025
     decay: float = 0.96
     multiple: int = 8
+
+    def record(self) -> dict[str, Any]:
+        """The fields as plain data; `parse` reads them."""
+        return asdict(self) | {"short": self.short.record()}
+
+    @classmethod
+    def parse(cls, record: Mapping[str, Any]) -> Search:
+        """A search from its fields. Raises ZooError."""
+        try:
+            return cls(**{**record, "short": Recipe.parse(record["short"])})
+        except (KeyError, TypeError) as error:
+            raise ZooError(f"not a search ({error})") from error
 
 
 @dataclass(frozen=True)
@@ -80,14 +93,14 @@ def netadapt(
     search: Search,
     cost: Cost,
     stores: Mapping[str, Store],
-    frames: Sequence[Judged],
+    frames: Sequence[EvaluationFrame],
     folder: Path,
     *,
     workers: int = 1,
     tick: Tick = lambda *_: None,
     told: Callable[[Iteration], None] = lambda _: None,
 ) -> tuple[FastDepth, list[Iteration]]:
-    """(the cheaper network, the iterations that led there). `frames` are what proposals are judged by.
+    """(the cheaper network, the iterations that led there). `frames` are what proposals are compared on.
 
     Every iteration is a checkpoint in `folder`, whole or not there; a search that was stopped goes on behind the last, and
     ends as it would have. Proposals are trained in `workers` threads, each on one processor; the result does not depend
@@ -95,8 +108,8 @@ def netadapt(
     """
     start = cost(network.variant)
     planned = len(targets(search, start))
-    of = f"{network.variant.name} {search}"
-    network, history = _latest(folder, of, network)
+    name = network.variant.name
+    network, history = _latest(folder, search, network)
     for past in history:
         told(past)
     worth = history[-1].delta1 if history else evaluate(network, frames)[0]["delta1"]
@@ -117,7 +130,7 @@ def netadapt(
             best = gains.index(max(gains))
             chosen, (network, worth) = offers[best], tried[best]
             history.append(Iteration(number, chosen.group, chosen.before, chosen.width, chosen.cost, worth))
-            _commit(folder, of, network, history)
+            _commit(folder, name, search, network, history)
             told(history[-1])
     return network, history
 
@@ -128,42 +141,50 @@ def _short(
     search: Search,
     number: int,
     stores: Mapping[str, Store],
-    frames: Sequence[Judged],
+    frames: Sequence[EvaluationFrame],
 ) -> tuple[FastDepth, float]:
     """(the network cut as proposed and trained for a moment, its delta1). All proposals of one iteration see the same
     batches."""
     recipe = search.short
     seed = 1000 * recipe.seed + number
     smaller = cut(network, strongest(network, offer.variant), offer.variant)
-    learner = Learner(offer.variant, recipe, smaller, torch.Generator().manual_seed(seed))
+    trainer = Trainer(offer.variant, recipe, smaller, torch.Generator().manual_seed(seed))
     rng = torch.Generator().manual_seed(seed)
-    for phase, stages, rate in recipe.steps():
+    for phase, stages, lr_scale in recipe.steps():
         sources = deal(stores, phase.sampling_weights or recipe.sampling_weights, phase.batch)
-        seen = batch(sources, phase, stages, recipe.jitter, rng)
-        learner.step(*seen, stages, rate, frozen=phase.frozen)
-    trained = learner.average.network
+        seen = batch(sources, phase, stages, recipe.color_jitter, rng)
+        trainer.step(*seen, stages, lr_scale, freeze_bn=phase.freeze_bn)
+    trained = trainer.ema.network
     delta1 = evaluate(trained, frames)[0]["delta1"]
     # as it comes back from a file, so that a search that was stopped adds up in the same order
     return trained.to(memory_format=torch.contiguous_format), delta1  # type: ignore[call-overload]
 
 
-def _commit(folder: Path, of: str, network: FastDepth, history: Sequence[Iteration]) -> None:
+def _commit(folder: Path, name: str, search: Search, network: FastDepth, history: Sequence[Iteration]) -> None:
     """Leave an iteration as a checkpoint folder that appears at once, and remove the one before."""
     number = history[-1].number
-    notes: dict[str, Any] = {"of": of, "history": [asdict(iteration) for iteration in history]}
+    past = [asdict(iteration) for iteration in history]
+    notes: dict[str, Any] = {"variant": name, "search": search.record(), "history": past}
     partial = folder / "partial"
     checkpoint.save(network, partial, notes)
     partial.rename(folder / f"{number:03}")
     shutil.rmtree(folder / f"{number - 1:03}", ignore_errors=True)
 
 
-def _latest(folder: Path, of: str, network: FastDepth) -> tuple[FastDepth, list[Iteration]]:
+def _latest(folder: Path, search: Search, network: FastDepth) -> tuple[FastDepth, list[Iteration]]:
     found = sorted(folder.glob("[0-9][0-9][0-9]")) if folder.is_dir() else []
     shutil.rmtree(folder / "partial", ignore_errors=True)
     if not found:
         return network, []
     variant, notes = checkpoint.config(found[-1])
-    if notes.get("of") != of:
+    try:
+        name, record = (
+            recipe_v1.parse_text(notes["of"]) if "of" in notes else (notes.get("variant"), notes.get("search", {}))
+        )
+        same = (name, Search.parse(record)) == (network.variant.name, search)
+    except ZooError:
+        same = False
+    if not same:
         raise ZooError(f"{folder}: belongs to another search; choose another folder or delete it")
     made = FastDepth(replace(variant, name=network.variant.name)).eval()
     checkpoint.restore(made, found[-1] / checkpoint.WEIGHTS)
