@@ -7,7 +7,7 @@ from PIL import Image
 from zoo.data import store
 from zoo.data.frames import frames
 from zoo.data.rooms import render
-from zoo.data.stream import batch, shares
+from zoo.data.stream import batch, deal
 from zoo.errors import ZooError
 from zoo.training.recipe import Phase
 
@@ -128,14 +128,14 @@ def test_a_store_is_made_once_and_again_for_other_sources(tmp_path, pruned):
     def count(*given):
         calls.append(given)
 
-    first = store.taught(photos, pruned, "a", tmp_path / "store", count)
+    first = store.pseudo_labelled(photos, pruned, "a", tmp_path / "store", count)
     assert (len(first.images), first.skipped) == (4, (f"{photos[-1]}: no such file",))
     assert torch.isfinite(first.depths.float()).all()
     made = len(calls)
-    again = store.taught(photos, pruned, "a", tmp_path / "store", count)
+    again = store.pseudo_labelled(photos, pruned, "a", tmp_path / "store", count)
     assert len(calls) == made
     assert torch.equal(first.images, again.images)
-    store.taught(photos, pruned, "b", tmp_path / "store", count)
+    store.pseudo_labelled(photos, pruned, "b", tmp_path / "store", count)
     assert len(calls) > made
 
 
@@ -175,11 +175,13 @@ def test_batches_are_what_they_should_be(tmp_path):
     assert images.max() <= 1
     again, _ = batch([(made, 6)], Phase(64, 6, 6), 4, 1.0, torch.Generator().manual_seed(0))
     assert torch.equal(images, again)
-    assert shares([made, made, made], (0.45, 0.55, 0.1), 16) == [(made, 7), (made, 8), (made, 1)]
-    assert shares([made, None, made], (0.45, 0.55, 0.1), 16) == [(made, 13), (made, 3)]  # rooms keep their own share
-    assert shares([made, made, None], (0.5, 0.5, 0.0), 3) == [(made, 2), (made, 1)]
-    with pytest.raises(ZooError, match="none of these sources is given"):
-        shares([made, None, None], (0.0, 0.5, 0.5), 8)
+    weights = {"frames": 0.45, "photos": 0.55, "rooms": 0.1}
+    assert deal(dict.fromkeys(weights, made), weights, 16) == [(made, 7), (made, 8), (made, 1)]
+    assert deal({"frames": made, "rooms": made}, weights, 16) == [(made, 13), (made, 3)]  # rooms keep their own share
+    assert deal({"frames": made, "photos": made}, {"frames": 0.5, "photos": 0.5}, 3) == [(made, 2), (made, 1)]
+    assert deal({"frames": made, "rooms": made}, {"frames": 1}, 3) == [(made, 3), (made, 0)]
+    with pytest.raises(ZooError, match="samples from photos and rooms, and none of these is given; given: frames"):
+        deal({"frames": made}, {"photos": 0.5, "rooms": 0.5}, 8)
 
 
 @pytest.mark.parametrize(("side", "low", "high"), [(224, 1.0, 1.5), (160, 0.845, 1.268)])
@@ -190,7 +192,7 @@ def test_depth_goes_with_apparent_size(side, low, high):
     scales = 3.0 / depths[:, 0, 0, 0]
     assert low <= scales.min() < low * 1.05
     assert high * 0.95 < scales.max() <= high * 1.001
-    _, depths = batch([(flat, 64)], Phase(side, 64, 64, zoom_power=2.0), 5, 1.0, torch.Generator().manual_seed(0))
+    _, depths = batch([(flat, 64)], Phase(side, 64, 64, scale_bias=2.0), 5, 1.0, torch.Generator().manual_seed(0))
     crowded = 3.0 / depths[:, 0, 0, 0]
     assert low <= crowded.min()
     assert high * 0.95 < crowded.max() <= high * 1.001
@@ -210,8 +212,8 @@ def test_the_teacher_is_asked_about_views_as_they_are_shown(side, stages):
         picture = torch.full((1, 3, 24, 32), value, dtype=torch.uint8)
         return store.Store(picture, torch.full((1, 1, 24, 32), 3.0).half(), 1.0, (), teacher)
 
-    def seen(blend, jitter=1.0):
-        phase = Phase(side, 24, 24, blend=blend)
+    def seen(mixup, jitter=1.0):
+        phase = Phase(side, 24, 24, mixup=mixup)
         sources = [(made(255), 8), (made(0, Brightness()), 16)]
         return batch(sources, phase, stages, jitter, torch.Generator().manual_seed(0))
 

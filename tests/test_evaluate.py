@@ -6,7 +6,7 @@ from PIL import Image
 from zoo import importers as convert
 from zoo.data.frames import Frame, frames
 from zoo.errors import ZooError
-from zoo.evaluation.evaluate import evaluate, judge, judged
+from zoo.evaluation.evaluate import evaluate, evaluation_frame, evaluation_frames
 from zoo.variant import variant
 from zoo.visual import gallery
 
@@ -20,9 +20,9 @@ def frame(depth, name="f"):
     return Frame(name, lambda: (picture, depth.astype(np.float32)))
 
 
-@pytest.mark.parametrize(("recipe", "shape"), [("published", (224, 224)), ("whole", (480, 640))])
-def test_a_network_that_knows_the_answer_is_perfect_and_one_off_by_half_is_not(recipe, shape):
-    ready, _ = judged([frame(np.full((480, 640), 2.0))], recipe, quiet)
+@pytest.mark.parametrize(("protocol", "shape"), [("published", (224, 224)), ("whole", (480, 640))])
+def test_a_network_that_knows_the_answer_is_perfect_and_one_off_by_half_is_not(protocol, shape):
+    ready, _ = evaluation_frames([frame(np.full((480, 640), 2.0))], protocol, quiet)
     assert ready[0].depth.shape == shape
     perfect, _ = evaluate(lambda x: torch.full((1, 1, *x.shape[2:]), 2.0), ready)
     assert perfect["delta1"] == 1
@@ -37,20 +37,22 @@ def test_the_mask_leaves_out_what_is_unknown_or_far():
     depth = np.full((480, 640), 2.0)
     depth[:100] = 0
     depth[300:] = 9.95
-    assert judge(frame(depth), "whole").mask.sum() == 200 * 640
+    assert evaluation_frame(frame(depth), "whole").mask.sum() == 200 * 640
 
 
-def test_frames_that_cannot_be_judged_are_named():
+def test_frames_that_cannot_be_evaluated_are_named():
     good, bad = frame(np.full((48, 64), 2.0)), frame(np.full((48, 64), 30.0), "far")
-    ready, skipped = judged([good, bad], "published", quiet)
+    ready, skipped = evaluation_frames([good, bad], "published", quiet)
     assert len(ready) == 1
-    assert skipped == ["far: no depth between 0 and 9.9 m to judge by"]
-    with pytest.raises(ZooError, match="no frame can be judged; the first: far"):
-        judged([bad], "published", quiet)
+    assert skipped == ["far: no depth between 0 and 9.9 m to compare with"]
+    with pytest.raises(ZooError, match="no frame can be evaluated; the first: far"):
+        evaluation_frames([bad], "published", quiet)
 
 
 def test_the_worst_come_first(tmp_path):
-    ready, _ = judged([frame(np.full((48, 64), float(d)), f"{d}.png") for d in (1, 2, 3)], "published", quiet)
+    ready, _ = evaluation_frames(
+        [frame(np.full((48, 64), float(d)), f"{d}.png") for d in (1, 2, 3)], "published", quiet
+    )
 
     def two(x):
         return torch.full((1, 1, *x.shape[2:]), 2.0)
@@ -75,7 +77,7 @@ def test_the_authors_network_measures_what_others_measured(data):
     """Independent numbers for the imported teacher, mask 0 < depth < 9.9 m: 0.936 on the last 80 frames."""
     file = data / "original" / "fast_depth_224.tflite"
     teacher = convert.fill(variant("fastdepth_pruned"), convert.read(file), file).eval()
-    ready, _ = judged(frames(data / "nyu_train")[-80:], "published", quiet)
+    ready, _ = evaluation_frames(frames(data / "nyu_train")[-80:], "published", quiet)
     scores, _ = evaluate(teacher, ready)
     assert scores["delta1"] == pytest.approx(0.936, abs=0.003)
 
@@ -84,7 +86,7 @@ def test_the_authors_network_measures_what_others_measured(data):
 def test_the_authors_network_measures_what_others_measured_on_all_frames(data):
     file = data / "original" / "fast_depth_224.tflite"
     teacher = convert.fill(variant("fastdepth_pruned"), convert.read(file), file).eval()
-    ready, _ = judged(frames(data / "nyu_train"), "published", quiet)
+    ready, _ = evaluation_frames(frames(data / "nyu_train"), "published", quiet)
     scores, _ = evaluate(teacher, ready)
     assert scores["delta1"] == pytest.approx(0.921, abs=0.003)
     assert scores["rmse_m"] == pytest.approx(0.418, abs=0.003)

@@ -13,7 +13,7 @@ from conftest import ROOT, small_frames
 from zoo.data import store
 from zoo.data.frames import frames
 from zoo.errors import ZooError
-from zoo.evaluation.evaluate import judged
+from zoo.evaluation.evaluate import evaluation_frames
 from zoo.model.network import FastDepth, initialise
 from zoo.prune import netadapt as search
 from zoo.prune.cost import macs
@@ -25,7 +25,7 @@ from zoo.weights import checkpoint
 
 FULL = variant("fastdepth")
 SMALL = resized(FULL, {block: max(8, width // 16) for block, width in blocks(FULL).items()}, "small")
-SHORT = Recipe((Phase(32, 2, 4),), rate=1e-3, matrix_rate=1e-3)
+SHORT = Recipe((Phase(32, 2, 4),), lr=1e-3, muon_lr=1e-3)
 GOAL = Search(0.75 * macs(SMALL), "MACs", SHORT, first=0.1, decay=0.98, multiple=2)
 
 
@@ -40,10 +40,10 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def given(folder, tmp_path_factory):
-    """(stores, frames to judge by)."""
+    """(stores, frames to choose by)."""
     found = frames(folder)
     made = store.measured(found[:4], tmp_path_factory.mktemp("cache"), quiet)
-    return [made], judged(found[4:], "published", quiet)[0]
+    return {"frames": made}, evaluation_frames(found[4:], "published", quiet)[0]
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,7 @@ def test_a_budget_that_is_never_reached_is_refused(network, given, tmp_path):
 def line(folder, network, tmp_path):
     """The command's words, for a checkpoint of its own and recipes that take moments."""
     checkpoint.save(network, tmp_path / "small")
-    recipe = "phases = [{ side = 32, batch = 2, samples = 4 }]\nmatrix_rate = 1e-3\n"
+    recipe = "version = 2\nphases = [{ side = 32, batch = 2, samples = 4 }]\nmuon_lr = 1e-3\n"
     (tmp_path / "short.toml").write_text(recipe)
     return [
         *(

@@ -18,7 +18,7 @@ COMMAND = "eval"
 def evaluate(
     dataset: Dataset,
     model: Model = "fastdepth_pruned",
-    recipe: Annotated[
+    protocol: Annotated[
         str, typer.Option(help="published: centre crop, nearest. whole: the whole picture, at its own size.")
     ] = "published",
     scale: Scale = 1000,
@@ -33,25 +33,25 @@ def evaluate(
 
     from .. import outputs
     from ..data.frames import frames as read
-    from ..evaluation.evaluate import RECIPES, evaluate, judged
+    from ..evaluation.evaluate import PROTOCOLS, evaluate, evaluation_frames
     from ..visual import gallery
     from ..weights.load import load
 
-    if recipe not in RECIPES:
-        raise ZooError(f"no recipe {recipe!r}; there are {' and '.join(RECIPES)}")
+    if protocol not in PROTOCOLS:
+        raise ZooError(f"no protocol {protocol!r}; there are {' and '.join(PROTOCOLS)}")
     if worst:
         outputs.claim([(worst, outputs.marked(COMMAND))], overwrite=overwrite)
     torch.set_num_threads(threads)
     network = load(model)
     found = read(dataset, scale)
-    with console.progress(f"judging {model}") as tick:
-        exam, skipped = judged(found[-last:] if last else found, recipe, tick)
+    with console.progress(f"evaluating {model}") as tick:
+        ready, skipped = evaluation_frames(found[-last:] if last else found, protocol, tick)
         report(skipped)
-        scores, rows = evaluate(network, exam, tick)
+        scores, rows = evaluate(network, ready, tick)
     if worst:
-        gallery.worst(network, exam, rows, worst, outputs.mark(COMMAND))
-    extra = {"model": model, "frames": [{"name": f.name} | row for f, row in zip(exam, rows, strict=True)]}
-    show(f"{model} on {dataset}", recipe, len(exam), scores, json, extra)
+        gallery.worst(network, ready, rows, worst, outputs.mark(COMMAND))
+    extra = {"model": model, "frames": [{"name": f.name} | row for f, row in zip(ready, rows, strict=True)]}
+    show(f"{model} on {dataset}", protocol, len(ready), scores, json, extra)
     if worst and not json:
         console.out.print(f"the worst of them: {worst}", soft_wrap=True)
 
@@ -65,16 +65,16 @@ def report(skipped: list[str]) -> None:
 
 
 def show(
-    title: str, recipe: str, frames: int, scores: dict[str, float], json: bool, extra: Mapping[str, object]
+    title: str, protocol: str, frames: int, scores: dict[str, float], json: bool, extra: Mapping[str, object]
 ) -> None:
     """Metrics as a table, or as JSON with their conditions."""
     from ..evaluation.evaluate import FARTHEST_M
 
     mask = f"0 < depth < {FARTHEST_M} m"
     if json:
-        console.show_json({"recipe": recipe, "mask": mask, "count": frames, "metrics": scores, **extra})
+        console.show_json({"protocol": protocol, "mask": mask, "count": frames, "metrics": scores, **extra})
         return
-    console.heading(f"{title}: mean over {frames} frames, {recipe} recipe, mask {mask}")
+    console.heading(f"{title}: mean over {frames} frames, {protocol} protocol, mask {mask}")
     table = console.table("metric", "value ")
     for name, value in scores.items():
         table.add_row(name, f"{value:.3f}")
@@ -87,6 +87,6 @@ def register(app: typer.Typer) -> None:
         "eval",
         epilog=examples(
             "zoo eval -m fastdepth_pruned --dataset nyu_train/ --last 80",
-            "zoo eval -m runs/pruned --dataset nyu_train/ --recipe whole --worst worst.png --json",
+            "zoo eval -m runs/pruned --dataset nyu_train/ --protocol whole --worst worst.png --json",
         ),
     )(evaluate)

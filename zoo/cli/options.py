@@ -37,6 +37,7 @@ RENAMED = {
     ("train", "--from"): "--init",
     ("train", "--on"): "--device",
     ("eval", "--frames"): "--dataset",
+    ("eval", "--recipe"): "--protocol",
     ("prune", "--frames"): "--dataset",
     ("predict", "--frames"): "--max-frames",
 }

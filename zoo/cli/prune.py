@@ -10,9 +10,10 @@ import typer
 
 from .. import console
 from ..errors import ZooError
+from .evaluate import report as say_skipped
 from .evaluate import show
 from .options import Cache, Dataset, Json, Overwrite, Photos, Scale, Teacher, examples
-from .train import Sources, claim
+from .train import claim
 
 if TYPE_CHECKING:
     from ..kernels.device import Device
@@ -36,7 +37,7 @@ def prune(
     dataset: Dataset | None = None,
     scale: Scale = 1000,
     hold_out: Annotated[int, typer.Option(min=1, help="Frames, the last by name, that nothing is chosen by.")] = 80,
-    choose_by: Annotated[int, typer.Option(min=1, help="Frames before those, by which proposals are judged.")] = 40,
+    choose_by: Annotated[int, typer.Option(min=1, help="Frames before those, by which proposals are compared.")] = 40,
     photos: Photos = None,
     teacher: Teacher = None,
     multiple: Annotated[
@@ -77,11 +78,13 @@ def prune(
         _cut(model, smaller, out, json, overwrite=overwrite)
         return
     if dataset is None:
-        raise ZooError("a search needs --dataset to train and judge by")
+        raise ZooError("a search needs --dataset to train and evaluate on")
 
     import torch
 
     from .. import outputs
+    from ..data.sources import Request, prepare
+    from ..evaluation.evaluate import evaluation_frames
     from ..files import put
     from ..prune.netadapt import Search, netadapt, targets
     from ..training.recipe import Recipe
@@ -103,7 +106,7 @@ def prune(
         "cost": cost,
         "unit": unit,
         "start": price(variant),
-        "search": asdict(search),
+        "search": search.record(),
     }
     report["iterations"] = []
 
@@ -118,19 +121,21 @@ def prune(
         put(told_in, console.dumps(report).encode())
 
     with console.progress(f"pruning {variant.name}") as tick:
-        data = Sources(dataset, scale, hold_out + choose_by, photos, teacher, 0, cache or out / "data", tick)
-        judges, exam = data.held_out[:-hold_out], data.held_out[-hold_out:]
+        data = prepare(Request(dataset, cache or out / "data", scale, hold_out + choose_by, photos, teacher), tick)
+        chosen_by, unfit = evaluation_frames(data.held_out[:-hold_out], "published", tick)
+        frames, skipped = evaluation_frames(data.held_out[-hold_out:], "published", tick)
+        say_skipped([*unfit, *skipped, *data.skipped])
         torch.set_num_threads(1)
         found, _ = netadapt(
-            network, search, price, data.stores, judges, out / "search", workers=threads, tick=tick, told=told
+            network, search, price, data.stores, chosen_by, out / "search", workers=threads, tick=tick, told=told
         )
         torch.set_num_threads(threads)
-        scores = train(found.variant, long, data.stores, exam, out, found, tick)
+        scores = train(found.variant, long, data.stores, frames, out, found, tick)
     report |= {"variant": found.variant.name, "folder": str(out), "left": price(found.variant) / price(variant)}
     if not json:
         console.heading(f"{out}: {found.variant.name}, {report['left']:.0%} of the {unit} of {variant.name}")
         console.out.print(table)
-    show(f"{out}: {found.variant.name}", "published", len(exam), scores, json, report)
+    show(f"{out}: {found.variant.name}", "published", len(frames), scores, json, report)
 
 
 def _origin(variant: Variant, cost: str, how: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +14,6 @@ from .evaluate import report, show
 from .options import Cache, Dataset, Json, Overwrite, Photos, Scale, Teacher, Threads, examples
 
 if TYPE_CHECKING:
-    from ..data.store import Store
     from ..outputs import Ours
 
 
@@ -47,7 +46,9 @@ def train(
     """
     import torch
 
-    from ..training.distributed import join, leave, wait, world
+    from ..data.sources import Request, prepare
+    from ..evaluation.evaluate import evaluation_frames
+    from ..training.distributed import join, leave, rank_and_size, wait
     from ..training.recipe import Recipe
     from ..training.train import train as run
     from ..variant import FOLDER
@@ -65,19 +66,22 @@ def train(
         raise ZooError(f"no recipe for {which.name}: --config names one, such as {recipes / 'scratch.toml'}")
     recipe = Recipe.read(config or default)
     claim(out, cache or out / "data", [init, teacher], overwrite=overwrite)
-    (rank, _), where = world(), join(torch.device(device))
+    (rank, _), where = rank_and_size(), join(torch.device(device))
     with console.progress(f"training {which.name}") as tick:
         if rank:
             wait()  # until the first process has made the data ready
-        data = Sources(dataset, scale, hold_out, photos, teacher, rooms, cache or out / "data", tick)
+        data = prepare(Request(dataset, cache or out / "data", scale, hold_out, photos, teacher, rooms), tick)
         if not rank:
             wait()
+        held_out, skipped = evaluation_frames(data.held_out, "published", tick)
+        if not rank:
+            report([*skipped, *data.skipped])
         begin = load(init) if init else None
-        scores = run(which, recipe, data.stores, data.held_out, out, begin, tick, where)
+        scores = run(which, recipe, data.stores, held_out, out, begin, tick, where)
     leave()
     if rank:
         return
-    show(f"{out}: {which.name}", "published", len(data.held_out), scores, json, {"folder": str(out)})
+    show(f"{out}: {which.name}", "published", len(held_out), scores, json, {"folder": str(out)})
 
 
 def claim(
@@ -91,53 +95,14 @@ def claim(
     """Raise ZooError where a run into `out`, with its data in `cache`, would write over something else than a run's."""
     from .. import outputs
     from ..data import store
+    from ..data.sources import SOURCES
     from ..training.train import LOG, STATE
     from ..weights import checkpoint
 
     run = [(out / name, checkpoint.noted("run")) for name in (*checkpoint.FILES, STATE, LOG)]
-    data = [(cache / kind / name, store.written) for kind in ("frames", "photos", "rooms") for name in store.FILES]
+    data = [(cache / kind / name, store.written) for kind in SOURCES for name in store.FILES]
     sources = [Path(model) / name for model in models if model for name in checkpoint.FILES]
     outputs.claim([*run, *data, *more], sources, overwrite=overwrite)
-
-
-class Sources:
-    """What the options of a training command name: stores to learn from (frames, photos, rooms; None where not given),
-    frames held out of them, ready to be judged."""
-
-    def __init__(
-        self,
-        frames: Path,
-        scale: float,
-        hold_out: int,
-        photos: Path | None,
-        teacher: Path | None,
-        rooms: int,
-        cache: Path,
-        tick: Callable[[str, int, int], None],
-    ) -> None:
-        """Read, label and render what is not in the cache yet; say which files cannot be used."""
-        from ..data import store
-        from ..data.frames import frames as read
-        from ..evaluation.evaluate import judged
-        from ..image import suffixes
-        from ..weights import checkpoint
-        from ..weights.load import load
-
-        if (photos is None) != (teacher is None):
-            raise ZooError("--photos and --teacher go together: the teacher labels the photos")
-        found = read(frames, scale)
-        if len(found) <= hold_out:
-            raise ZooError(f"{frames}: {len(found)} frames; more than {hold_out} are needed, as those are held out")
-        self.held_out, skipped = judged(found[-hold_out:], "published", tick)
-        measured = store.measured(found[:-hold_out], cache / "frames", tick)
-        self.stores: list[Store | None] = [measured, None, None]
-        if photos and teacher:
-            paths = sorted(path for path in photos.rglob("*") if path.suffix.lower() in suffixes())
-            name = checkpoint.digest(teacher / checkpoint.WEIGHTS)
-            self.stores[1] = store.taught(paths, load(str(teacher)), name, cache / "photos", tick)
-        if rooms:
-            self.stores[2] = store.rendered(rooms, cache / "rooms", tick)
-        report([*skipped, *(reason for made in self.stores if made for reason in made.skipped)])
 
 
 def register(app: typer.Typer) -> None:

@@ -68,13 +68,13 @@ def measured(frames: Sequence[Frame], folder: Path, tick: Tick) -> Store:
     return _store(folder, key, len(frames), FRAME, FRAME, image.CROP[1] / image.COVER[1], samples)
 
 
-def taught(photos: Sequence[Path], teacher: nn.Module, name: str, folder: Path, tick: Tick) -> Store:
+def pseudo_labelled(photos: Sequence[Path], teacher: nn.Module, name: str, folder: Path, tick: Tick) -> Store:
     """Photos seen whole, with what a teacher (called `name`) predicts for them."""
     teacher = copy.deepcopy(teacher).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def label(pictures: list[image.Pixels]) -> Samples:
         views = np.stack([image.whole(picture, VIEW, VIEW) for picture in pictures])
-        depths = ask(teacher, torch.from_numpy(views)).numpy().astype(np.float16)
+        depths = predict_teacher(teacher, torch.from_numpy(views)).numpy().astype(np.float16)
         for picture, depth in zip(pictures, depths, strict=True):
             yield (image.whole(picture, *PHOTO) * 255).round().astype(np.uint8), depth
 
@@ -90,13 +90,14 @@ def taught(photos: Sequence[Path], teacher: nn.Module, name: str, folder: Path, 
                 yield from label(waiting) if waiting else ()
                 waiting = []
 
+    # the first word is part of the key of stores that are there already
     key = _key("taught", name, *map(str, photos))
     made = _store(folder, key, len(photos), PHOTO, (VIEW // 2, VIEW // 2), 1.0, samples)
     return replace(made, teacher=teacher)
 
 
 @torch.no_grad()
-def ask(teacher: nn.Module, views: Tensor) -> Tensor:
+def predict_teacher(teacher: nn.Module, views: Tensor) -> Tensor:
     """(N, 3, 224, 224) in [0, 1] -> the teacher's depths (N, 1, 112, 112) in metres."""
     depths: Tensor = teacher.to(views.device)(views.to(memory_format=torch.channels_last))[:, :, ::2, ::2]
     return depths

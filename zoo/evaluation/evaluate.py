@@ -1,4 +1,4 @@
-"""How well a network predicts measured depth: per frame, then averaged; recipe and mask named."""
+"""How well a network predicts measured depth: per frame, then averaged; protocol and mask named."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ..errors import ZooError
 from . import metrics
 
 NEAREST_M, FARTHEST_M = 0.0, 9.9  # the mask, both ends excluded
-RECIPES = ("published", "whole")
+PROTOCOLS = ("published", "whole")
 Network = Callable[[Tensor], Tensor]  # (1, 3, H, W) -> (1, 1, H, W) metres, in eval mode
 Tick = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Judged:
-    """A frame as the recipe shows it to the network, and the depth it is judged by (metres, its own size)."""
+class EvaluationFrame:
+    """A frame as the protocol shows it to the network, and the true depth to compare with (metres, its own size)."""
 
     name: str
     view: NDArray[np.float32]
@@ -31,42 +31,42 @@ class Judged:
     mask: NDArray[np.bool_]
 
 
-def judge(frame: Frame, recipe: str, height: int = 224, width: int = 224) -> Judged:
-    """`published`: both cropped and thinned to the input's size. `whole`: the whole picture in, judged at full size."""
+def evaluation_frame(frame: Frame, protocol: str, height: int = 224, width: int = 224) -> EvaluationFrame:
+    """`published`: both cropped and thinned to the input's size. `whole`: the whole picture in, compared at full size."""
     picture, depth = frame.load()
-    if recipe == "published":
+    if protocol == "published":
         view, depth = image.published(picture, height, width), image.published_depth(depth, height, width)
     else:
         view = image.whole(picture, height, width)
     mask = (depth > NEAREST_M) & (depth < FARTHEST_M)
     if not mask.any():
-        raise ZooError(f"{frame.name}: no depth between {NEAREST_M:g} and {FARTHEST_M} m to judge by")
-    return Judged(frame.name, view, depth, mask)
+        raise ZooError(f"{frame.name}: no depth between {NEAREST_M:g} and {FARTHEST_M} m to compare with")
+    return EvaluationFrame(frame.name, view, depth, mask)
 
 
-def judged(frames: Sequence[Frame], recipe: str, tick: Tick) -> tuple[list[Judged], list[str]]:
-    """(frames ready to be judged, why others cannot be)."""
+def evaluation_frames(frames: Sequence[Frame], protocol: str, tick: Tick) -> tuple[list[EvaluationFrame], list[str]]:
+    """(the frames that can be evaluated, why others cannot). Raises ZooError if none can."""
     ready, skipped = [], []
     for i, frame in enumerate(frames):
         tick("reading frames", i, len(frames))
         try:
-            ready.append(judge(frame, recipe))
+            ready.append(evaluation_frame(frame, protocol))
         except ZooError as error:
             skipped.append(str(error))
     if not ready:
-        raise ZooError(f"no frame can be judged; the first: {skipped[0]}")
+        raise ZooError(f"no frame can be evaluated; the first: {skipped[0]}")
     return ready, skipped
 
 
 @torch.no_grad()
-def predict(network: Network, frame: Judged) -> NDArray[np.float32]:
+def predict(network: Network, frame: EvaluationFrame) -> NDArray[np.float32]:
     """Metres at the size of the frame's depth."""
     depth: NDArray[np.float32] = network(torch.from_numpy(frame.view)[None])[0, 0].numpy()
     return depth if depth.shape == frame.depth.shape else image.resize_depth(depth, *frame.depth.shape)
 
 
 def evaluate(
-    network: Network, frames: Sequence[Judged], tick: Tick = lambda *_: None
+    network: Network, frames: Sequence[EvaluationFrame], tick: Tick = lambda *_: None
 ) -> tuple[dict[str, float], list[dict[str, float]]]:
     """(mean metrics, metrics of each frame) of a network."""
     rows = []

@@ -93,7 +93,7 @@ research use. The held-out frames were never trained on; they were looked at whi
 
 ## How well it does
 
-{held["recipe"].capitalize()} recipe, mask {held["mask"]}:
+{held["protocol"].capitalize()} protocol, mask {held["mask"]}:
 
 | on | {head} |
 |---|{"---|" * len(METRICS)}
@@ -138,6 +138,6 @@ model-index:
     dataset:
       type: nyu_depth_v2
       name: NYU Depth v2, {held["frames"]} frames of the training set held out
-      config: {held["recipe"]} recipe, {held["mask"]}
+      config: {held["protocol"]} protocol, {held["mask"]}
     metrics:
 {values}"""

@@ -13,7 +13,6 @@ import csv
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,9 +23,10 @@ from .. import console
 from ..data.frames import frames as read
 from ..data.frames import rooms
 from ..errors import ZooError
-from ..evaluation.evaluate import FARTHEST_M, Judged, evaluate, judged, predict
+from ..evaluation.evaluate import FARTHEST_M, EvaluationFrame, evaluate, evaluation_frames, predict
 from ..files import put
 from ..model.network import FastDepth, count
+from ..training import recipe_v1
 from ..training.recipe import Recipe
 from ..variant import FOLDER, Variant
 from ..variant import variant as find
@@ -57,19 +57,19 @@ def release(
     network = load(str(run))
     variant = network.variant = _same(network.variant)
     recipe = config or RECIPES / f"{variant.name}.toml"
-    notes = checkpoint.config(run)[1]
+    notes = recipe_v1.notes(checkpoint.config(run)[1])
     found = read(frames)
     if "story" not in notes:
         if not (hardware and story and command):
             raise ZooError(f"{run}: its card needs --hardware, --story and --command")
-        _check(notes["run"], variant, recipe)
+        _check(notes, recipe)
         notes = {
             "status": status,
             "commands": command,
             "story": story,
             "frames": f"{len(found) - hold_out} of the {len(found)} official training frames of NYU Depth v2",
             "trained_on_rooms": trained_on_rooms,
-            "recipe": asdict(Recipe.read(recipe)),
+            "recipe": Recipe.read(recipe).record(),
             "steps": notes["steps"],
             "minutes": round(notes["seconds"] / 60),
             "hardware": hardware,
@@ -80,15 +80,15 @@ def release(
     known = load(str(teacher))
     folder = BUNDLED / variant.name
     for name, kind in (("held_out", found[-hold_out:]), ("rooms", rooms(ROOMS))):
-        exam, _ = judged(kind, "published", lambda *_: None)
-        scores, rows = evaluate(network, exam)
+        ready, _ = evaluation_frames(kind, "published", lambda *_: None)
+        scores, rows = evaluate(network, ready)
         notes[name] = {
-            **{"frames": len(exam), "recipe": "published", "mask": f"0 < depth < {FARTHEST_M} m"},
+            **{"frames": len(ready), "protocol": "published", "mask": f"0 < depth < {FARTHEST_M} m"},
             **{key: round(value, 4) for key, value in scores.items()},
-            "from_teacher": round(difference(network, known, exam), 4),
+            "from_teacher": round(difference(network, known, ready), 4),
         }
         console.out.print(f"{name}: delta1 {scores['delta1']:.3f}, RMSE {scores['rmse_m']:.3f} m", soft_wrap=True)
-    gallery.cases(network, exam, rows, folder / EXAMPLE)  # of the rooms: those pictures are ours to show
+    gallery.cases(network, ready, rows, folder / EXAMPLE)  # of the rooms: those pictures are ours to show
     checkpoint.save(network, folder, notes)
     put(folder / "README.md", card.card(variant, notes, count(network, *variant.input)[0]).encode())
     _pin(variant, folder / checkpoint.WEIGHTS, notes)
@@ -102,12 +102,12 @@ def _same(trained: Variant) -> Variant:
     return known
 
 
-def _check(run: str, variant: Variant, recipe: Path) -> None:
-    if run != f"{variant.name} {Recipe.read(recipe)}":
-        raise ZooError(f"{recipe}: not the recipe of this run, which was {run}")
+def _check(notes: dict[str, Any], recipe: Path) -> None:
+    if Recipe.parse(notes["recipe"]) != Recipe.read(recipe):
+        raise ZooError(f"{recipe}: not the recipe of this run, which was {json.dumps(notes['recipe'])}")
 
 
-def difference(network: FastDepth, teacher: FastDepth, frames: Sequence[Judged]) -> float:
+def difference(network: FastDepth, teacher: FastDepth, frames: Sequence[EvaluationFrame]) -> float:
     """Median of |a - b| / b over all pixels of all frames, b being the teacher's depth."""
     pairs = [(predict(network, frame), predict(teacher, frame)) for frame in frames]
     return float(np.median([np.abs(a - b) / np.maximum(b, 1e-3) for a, b in pairs]))

@@ -9,14 +9,14 @@ import torch.distributed as dist
 from torch import nn
 
 
-def world() -> tuple[int, int]:
-    """(this process, how many there are)."""
+def rank_and_size() -> tuple[int, int]:
+    """(the number of this process, how many there are)."""
     return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def join(device: torch.device) -> torch.device:
     """Meet the other processes, if there are any; this process's own device."""
-    rank, size = world()
+    rank, size = rank_and_size()
     if size > 1 and not dist.is_initialized():
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", rank))) if device.type == "cuda" else device
@@ -24,7 +24,7 @@ def join(device: torch.device) -> torch.device:
 
 def average_gradients(module: nn.Module) -> None:
     """Replace every gradient by its mean over all processes, in one message."""
-    _, size = world()
+    _, size = rank_and_size()
     if size == 1:
         return
     gradients = [weight.grad for weight in module.parameters() if weight.grad is not None]
@@ -37,7 +37,7 @@ def average_gradients(module: nn.Module) -> None:
 
 def wait() -> None:
     """Until all processes are here."""
-    if world()[1] > 1:
+    if rank_and_size()[1] > 1:
         dist.barrier()
 
 

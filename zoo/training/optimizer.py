@@ -1,7 +1,7 @@
 """Muon: momentum made orthogonal, for the matrices of a network (Jordan et al. 2024, kellerjordan.github.io/posts/muon).
 
 FastDepth has almost all its weights in 1x1 convolutions, which are matrices, and no residual paths around them. At equal
-samples this gets about twice as far as AdamW (docs/training.md); everything that is not a matrix stays with AdamW.
+samples this gets about twice as far as AdamW (docs/training-history.md); everything that is not a matrix stays with AdamW.
 """
 
 from __future__ import annotations
@@ -31,10 +31,12 @@ def orthogonal(matrix: Tensor) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """w -= rate * sqrt(max(1, rows / columns)) * orthogonal(Nesterov momentum of the gradient), with weight decay."""
+    """w -= lr * sqrt(max(1, rows / columns)) * orthogonal(Nesterov momentum of the gradient), with weight decay."""
 
-    def __init__(self, weights: Iterable[Tensor], lr: float, *, momentum: float = 0.95, decay: float = 0.01) -> None:
-        super().__init__(weights, {"lr": lr, "momentum": momentum, "decay": decay})
+    def __init__(
+        self, weights: Iterable[Tensor], lr: float, *, momentum: float = 0.95, weight_decay: float = 0.01
+    ) -> None:
+        super().__init__(weights, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
@@ -50,7 +52,9 @@ class Muon(torch.optim.Optimizer):
                 momentum = state["momentum"].lerp_(gradient, 1 - group["momentum"])
                 rows, columns = gradient.shape
                 update = orthogonal(gradient.lerp(momentum, group["momentum"])) * math.sqrt(max(1, rows / columns))
-                weight.mul_(1 - group["lr"] * group["decay"]).sub_(update.reshape(weight.shape), alpha=group["lr"])
+                weight.mul_(1 - group["lr"] * group["weight_decay"]).sub_(
+                    update.reshape(weight.shape), alpha=group["lr"]
+                )
 
 
 def split(network: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import csv
 import ctypes
-import io
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +17,17 @@ import numpy as np
 import torch
 
 from ..data.store import Store
-from ..data.stream import batch, shares
+from ..data.stream import batch, deal
 from ..errors import ZooError
-from ..evaluation.evaluate import Judged, evaluate
-from ..files import check, put
+from ..evaluation.evaluate import EvaluationFrame, evaluate
+from ..files import check
 from ..model.network import FastDepth
 from ..variant import Variant
 from ..weights import checkpoint
-from .distributed import world
-from .learner import CPU, Learner
+from . import state
+from .distributed import rank_and_size
 from .recipe import STAGES, Recipe
+from .trainer import CPU, Trainer
 
 SAVE_SECONDS = 180
 STATE, LOG = "state.pt", "log.csv"
@@ -35,45 +35,57 @@ STATE, LOG = "state.pt", "log.csv"
 Tick = Callable[[str, int, int], None]
 
 
-class Run(Learner):
-    """Everything that a run is at some step, and so everything that its state file holds."""
+class Run:
+    """A training run in its folder: the trainer, and how long it has worked. Its state file holds all of that."""
 
     def __init__(
         self, variant: Variant, recipe: Recipe, start: FastDepth | None, out: Path, device: torch.device = CPU
     ) -> None:
-        """Begin afresh or from a network `start`, or go on from `out`/state.pt. Raises ZooError if that is the state of
-        another run."""
-        super().__init__(variant, recipe, start, torch.Generator().manual_seed(recipe.seed), device)
-        self.out, self.seconds = out, 0.0
-        self.of = f"{variant.name} {recipe}"
+        """Begin afresh or from a network `start`, or go on from `out`/state.pt. Raises ZooError if that is damaged or the
+        state of another run."""
+        self.trainer = Trainer(variant, recipe, start, torch.Generator().manual_seed(recipe.seed), device)
+        self.variant, self.recipe, self.out, self.seconds = variant, recipe, out, 0.0
         out.mkdir(parents=True, exist_ok=True)
         if (out / STATE).exists():
-            check(out / STATE)
-            self._restore(torch.load(out / STATE, weights_only=True, map_location=device))
+            self._restore(state.read(out / STATE, device))
 
-    def _restore(self, state: dict[str, Any]) -> None:
-        if state["of"] != self.of:
-            raise ZooError(f"{self.out / STATE}: belongs to another run; choose another folder or delete it")
-        for name in self.PARTS:
-            getattr(self, name).load_state_dict(state[name])
-        self.steps, self.seconds = state["steps"], state["seconds"]
+    def _restore(self, found: dict[str, Any]) -> None:
+        path = self.out / STATE
+        try:
+            of = (found["variant"], Recipe.parse(found["recipe"]))
+            steps, seconds = found["steps"], float(found["seconds"])
+            parts = {name: found[name] for name in Trainer.PARTS}
+        except (KeyError, TypeError, ValueError, ZooError) as error:
+            raise ZooError(f"{path}: not a training state ({error!r}); {state.ADVICE}") from error
+        if of != (self.variant.name, self.recipe):
+            raise ZooError(f"{path}: belongs to another run; choose another folder or delete it")
+        most = len(list(self.recipe.steps()))
+        if type(steps) is not int or not 0 <= steps <= most or not 0 <= seconds < float("inf"):
+            raise ZooError(f"{path}: says {steps} steps of {most} in {seconds} s; {state.ADVICE}")
+        try:
+            for name, part in parts.items():
+                getattr(self.trainer, name).load_state_dict(part)
+        except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            raise ZooError(
+                f"{path}: does not fit {self.variant.name} ({type(error).__name__}); {state.ADVICE}"
+            ) from error
+        self.trainer.steps, self.seconds = steps, seconds
 
     def save(self, scores: dict[str, float]) -> None:
         """Leave the averaged weights as a checkpoint folder, and the whole state, each file whole or not at all."""
-        notes = {"run": self.of, "steps": self.steps, "seconds": round(self.seconds), "validation": scores}
-        checkpoint.save(self.average.network, self.out, notes)
-        state = {name: getattr(self, name).state_dict() for name in self.PARTS}
-        state |= {"steps": self.steps, "seconds": self.seconds, "of": self.of}
-        content = io.BytesIO()
-        torch.save(state, content)
-        put(self.out / STATE, content.getvalue())
+        recipe, steps = self.recipe.record(), self.trainer.steps
+        notes = {"recipe": recipe, "steps": steps, "seconds": round(self.seconds), "validation": scores}
+        checkpoint.save(self.trainer.ema.network, self.out, notes)
+        parts = {name: getattr(self.trainer, name).state_dict() for name in Trainer.PARTS}
+        more = {"steps": steps, "seconds": self.seconds, "variant": self.variant.name, "recipe": recipe}
+        state.write(self.out / STATE, parts | more)
 
 
 def train(
     variant: Variant,
     recipe: Recipe,
-    stores: Sequence[Store | None],
-    held_out: Sequence[Judged],
+    stores: Mapping[str, Store],
+    held_out: Sequence[EvaluationFrame],
     out: Path,
     start: FastDepth | None = None,
     tick: Tick = lambda *_: None,
@@ -84,29 +96,33 @@ def train(
     Under torchrun every process takes its share of each batch, and the first one saves.
     """
     keep_memory()
-    rank, size = world()
-    dealt = {phase: shares(stores, phase.shares or recipe.shares, phase.batch // size) for phase in recipe.phases}
+    rank, size = rank_and_size()
+    dealt = {
+        phase: deal(stores, phase.sampling_weights or recipe.sampling_weights, phase.batch // size)
+        for phase in recipe.phases
+    }
     run = Run(variant, recipe, start, out, device)
+    trainer = run.trainer
     schedule = list(recipe.steps())
     losses: deque[float] = deque(maxlen=200)
     scores: dict[str, float] = {}
     saved = time.monotonic()
-    for phase, stages, rate in schedule[run.steps :]:
+    for phase, stages, lr_scale in schedule[trainer.steps :]:
         # chance hangs on the step and the process alone, so that a run which goes on sees what it would have seen
-        rng = torch.Generator().manual_seed((recipe.seed << 40) + (run.steps << 12) + rank)
-        seen = batch(dealt[phase], phase, stages, recipe.jitter, rng, device)
-        losses.append(run.step(*seen, stages, rate, frozen=phase.frozen))
+        rng = torch.Generator().manual_seed((recipe.seed << 40) + (trainer.steps << 12) + rank)
+        seen = batch(dealt[phase], phase, stages, recipe.color_jitter, rng, device)
+        losses.append(trainer.step(*seen, stages, lr_scale, freeze_bn=phase.freeze_bn))
         if rank:
             continue
-        if time.monotonic() - saved > SAVE_SECONDS or run.steps == len(schedule):
+        if time.monotonic() - saved > SAVE_SECONDS or trainer.steps == len(schedule):
             run.seconds += time.monotonic() - saved
             saved = time.monotonic()
-            scores = evaluate(run.average.view(STAGES if phase.whole else phase.stages), held_out)[0]
+            scores = evaluate(trainer.ema.predictor(STAGES if phase.full_decoder_every else phase.stages), held_out)[0]
             run.save(scores)
             _log(out / LOG, run, float(np.mean(losses)), scores)
         what = f"loss {np.mean(losses):.3f}" + (f", delta1 {scores['delta1']:.3f}" if scores else "")
-        tick(what, run.steps, len(schedule))
-    return scores or evaluate(run.average.view(STAGES), held_out)[0]
+        tick(what, trainer.steps, len(schedule))
+    return scores or evaluate(trainer.ema.predictor(STAGES), held_out)[0]
 
 
 def keep_memory() -> None:
@@ -119,12 +135,14 @@ def keep_memory() -> None:
 
 
 def _log(path: Path, run: Run, running: float, scores: dict[str, float]) -> None:
-    row = {"steps": run.steps, "seconds": round(run.seconds), "loss": round(running, 4)}
+    row = {"steps": run.trainer.steps, "seconds": round(run.seconds), "loss": round(running, 4)}
     row |= {name: round(value, 4) for name, value in scores.items()}
     if path.exists():
         check(path)
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, row)
-        if not file.tell():
+    with path.open("a+", newline="") as file:
+        file.seek(0)
+        columns = next(csv.reader(file), None)  # those that the run began with
+        writer = csv.DictWriter(file, columns or row, extrasaction="ignore")
+        if not columns:
             writer.writeheader()
         writer.writerow(row)

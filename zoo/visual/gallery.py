@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ..evaluation.evaluate import Judged, Network, predict
+from ..evaluation.evaluate import EvaluationFrame, Network, predict
 from .picture import LEGEND, SIGNED, check_format, colours, legend, limits, write
 
 TILE = (240, 180)  # width, height: the shape of the published crop
@@ -20,14 +20,14 @@ UNKNOWN = 160  # grey, where there is no true depth
 Rows = Sequence[dict[str, float]]
 
 
-def worst(network: Network, frames: Sequence[Judged], rows: Rows, path: Path, software: str = "") -> None:
+def worst(network: Network, frames: Sequence[EvaluationFrame], rows: Rows, path: Path, software: str = "") -> None:
     """Write the frames with the lowest delta1, the worst first."""
     order = _order(rows)[:ROWS]
     titles = [f"{Path(frames[i].name).name}: {_said(rows[i])}" for i in order]
     draw(network, [frames[i] for i in order], titles, path, software)
 
 
-def cases(network: Network, frames: Sequence[Judged], rows: Rows, path: Path) -> None:
+def cases(network: Network, frames: Sequence[EvaluationFrame], rows: Rows, path: Path) -> None:
     """Write the best, the middle and the worst frame by delta1."""
     order = _order(rows)[::-1]
     chosen = {"best": order[0], "middle": order[len(order) // 2], "worst": order[-1]}
@@ -43,7 +43,9 @@ def _said(row: dict[str, float]) -> str:
     return f"delta1 {row['delta1']:.2f}, RMSE {row['rmse_m']:.2f} m"
 
 
-def draw(network: Network, frames: Sequence[Judged], titles: Sequence[str], path: Path, software: str = "") -> None:
+def draw(
+    network: Network, frames: Sequence[EvaluationFrame], titles: Sequence[str], path: Path, software: str = ""
+) -> None:
     """Write a row for each frame. All rows share the two legends: of depth, and of the error, warm where too far."""
     check_format(path)
     guesses = [predict(network, frame) for frame in frames]

@@ -1,4 +1,4 @@
-"""What learns: a network with an extra head per decoder stage, its optimisers, and the average of its weights."""
+"""One step of training: a network with a head for each decoder stage, its optimisers, and the average of its weights."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from .optimizer import Muon, split
 from .recipe import STAGES, Recipe
 
 CPU = torch.device("cpu")
-AVERAGE = 0.999  # decay of the averaged weights, which are the ones evaluated and kept
+EMA_DECAY = 0.999  # of the exponential moving average of the weights, which is what is evaluated and kept
 
 
-class Trainee(nn.Module):
-    """A network and the extra heads through which its decoder's earlier stages are trained. Raises ZooError unless its
-    decoder upsamples by the nearest neighbour."""
+class DeeplySupervised(nn.Module):
+    """A network and the auxiliary heads through which its decoder's earlier stages are trained (Lee et al. 2015,
+    Deeply-supervised nets). Raises ZooError unless its decoder upsamples by the nearest neighbour."""
 
     def __init__(self, network: FastDepth) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class Trainee(nn.Module):
         depth: Tensor = network.head(x) if stages == STAGES else self.heads[str(stages)](x)
         return depth
 
-    def view(self, stages: int) -> Callable[[Tensor], Tensor]:
+    def predictor(self, stages: int) -> Callable[[Tensor], Tensor]:
         """The whole network as trained so far: images -> metres at the images' size, from and to the processor."""
         device = next(self.parameters()).device
         return lambda images: F.interpolate(self(images.to(device), stages), size=images.shape[2:]).cpu()
@@ -70,10 +70,10 @@ def loss(predicted: Tensor, target: Tensor) -> Tensor:
     return error.abs().mean() + 0.5 * logs.abs().mean() + 0.5 * (across.abs().mean() + down.abs().mean())
 
 
-class Learner:
-    """A trainee, the average of its weights, its optimisers, and how many steps they have taken."""
+class Trainer:
+    """A model in training, the average of its weights, its optimisers, and how many steps they have taken."""
 
-    PARTS = ("trainee", "average", "adam", "muon")
+    PARTS = ("model", "ema", "adamw", "muon")
 
     def __init__(
         self,
@@ -83,51 +83,52 @@ class Learner:
         rng: torch.Generator,
         device: torch.device = CPU,
     ) -> None:
-        """Random weights, or those of a network `start`. Raises ZooError if the former begin with a frozen phase."""
-        if start is None and recipe.phases[0].frozen:
+        """Random weights, or those of a network `start`. Raises ZooError if the former begin with a phase that
+        freezes their statistics."""
+        if start is None and recipe.phases[0].freeze_bn:
             raise ZooError(
-                "a frozen phase needs running statistics: begin with weights, or with a phase that is not frozen"
+                "a phase with freeze_bn needs running statistics: begin with weights, or with a phase without it"
             )
         self.recipe, self.device = recipe, device
         network = FastDepth(variant)
         initialise(network, rng)
-        self.trainee = Trainee(network)
-        for head in self.trainee.heads.values():
+        self.model = DeeplySupervised(network)
+        for head in self.model.heads.values():
             initialise(head, rng)
             nn.init.constant_(head.norm.bias, 2.5)  # type: ignore[arg-type,union-attr]
         if start is not None:
             network.load_state_dict(start.state_dict())
-        self.trainee.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = copy.deepcopy(self.trainee).eval()
-        matrices, rest = split(self.trainee)
-        self.adam = torch.optim.AdamW(rest, recipe.rate, weight_decay=recipe.decay)
-        self.muon = Muon(matrices, recipe.matrix_rate)
+        self.model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.ema = copy.deepcopy(self.model).eval()
+        matrices, rest = split(self.model)
+        self.adamw = torch.optim.AdamW(rest, recipe.lr, weight_decay=recipe.weight_decay)
+        self.muon = Muon(matrices, recipe.muon_lr)
         self.steps = 0
 
-    def step(self, images: Tensor, depths: Tensor, stages: int, rate: float, *, frozen: bool = False) -> float:
-        """One step of both optimisers, at a share `rate` of their peak rates, and of the average; the loss.
+    def step(self, images: Tensor, depths: Tensor, stages: int, lr_scale: float, *, freeze_bn: bool = False) -> float:
+        """One step of both optimisers, at a share `lr_scale` of their peak rates, and of the average; the loss.
 
-        `frozen`: normalised by running statistics, which stay as they are. The head's own normalisation otherwise forces
+        `freeze_bn`: normalised by running statistics, which stay as they are. The head's own normalisation otherwise forces
         the mean depth of every batch to be the same, whatever its pictures show.
         """
-        self.trainee.train()
-        if frozen:
-            for module in self.trainee.modules():
+        self.model.train()
+        if freeze_bn:
+            for module in self.model.modules():
                 if isinstance(module, nn.BatchNorm2d):
                     module.eval()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.mixed):
-            predicted = self.trainee(images.to(memory_format=torch.channels_last), stages)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.amp):
+            predicted = self.model(images.to(memory_format=torch.channels_last), stages)
         value = loss(predicted.float(), depths)
-        self.trainee.zero_grad()
+        self.model.zero_grad()
         value.backward()  # type: ignore[no-untyped-call]
-        average_gradients(self.trainee)
-        for optimiser, peak in ((self.adam, self.recipe.rate), (self.muon, self.recipe.matrix_rate)):
-            optimiser.param_groups[0]["lr"] = peak * rate
+        average_gradients(self.model)
+        for optimiser, peak in ((self.adamw, self.recipe.lr), (self.muon, self.recipe.muon_lr)):
+            optimiser.param_groups[0]["lr"] = peak * lr_scale
             optimiser.step()
         self.steps += 1
-        decay = min(AVERAGE, (1 + self.steps) / (10 + self.steps))
+        decay = min(EMA_DECAY, (1 + self.steps) / (10 + self.steps))
         with torch.no_grad():
-            for kept, fresh in zip(self.average.state_dict().values(), self.trainee.state_dict().values(), strict=True):
+            for kept, fresh in zip(self.ema.state_dict().values(), self.model.state_dict().values(), strict=True):
                 if kept.dtype.is_floating_point:
                     kept.lerp_(fresh, 1 - decay)
         return value.item()
