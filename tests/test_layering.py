@@ -22,7 +22,7 @@ ALLOWED = {
         "zoo.weights",
     },  # what `import zoo` offers, and -m zoo
     "zoo.errors": {"zoo.kernels.errors"},
-    "zoo.variant": {"zoo.model.architecture"},  # the family a variant is of, without torch
+    "zoo.variant": {"zoo.model.architecture", "zoo.model.decoders", "zoo.model.encoders"},  # the family a variant is of, without torch
     "zoo.files": set(),
     "zoo.outputs": set(),
     "zoo.console": set(),
@@ -34,7 +34,7 @@ ALLOWED = {
     "zoo.exporters": {"zoo.files", "zoo.outputs", "zoo.model"},
     "zoo.data": {"zoo.files", "zoo.image", "zoo.visual", "zoo.weights", "zoo.training.recipe"},
     "zoo.training": {"zoo.variant", "zoo.files", "zoo.model", "zoo.weights", "zoo.data", "zoo.evaluation"},
-    "zoo.training.recipe": {"zoo.files", "zoo.data.sources"},
+    "zoo.training.recipe": {"zoo.files", "zoo.data.sources", "zoo.training.recipe_v1"},
     "zoo.evaluation": {"zoo.image", "zoo.data"},
     "zoo.prune": {"zoo.variant", "zoo.model", "zoo.weights", "zoo.data", "zoo.training", "zoo.evaluation"},
     "zoo.inference": {"zoo.files", "zoo.outputs", "zoo.image", "zoo.model", "zoo.weights", "zoo.visual"},
