@@ -1,18 +1,21 @@
 """A great many pictures: what is written, what is kept, what the index says, and that every engine says the same."""
 
+import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
 import pyarrow.parquet
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -20,6 +23,7 @@ from conftest import ROOT, complaint
 from zoo import image
 from zoo.data.rooms import render
 from zoo.errors import ZooError
+from zoo.files import alone
 from zoo.inference import backends as runtimes
 from zoo.inference import batch as bulk
 from zoo.inference import engines
@@ -100,6 +104,107 @@ def test_a_second_run_keeps_what_is_finished_and_ends_the_same(workers, pictures
     (out / "006.png.depth.png.partial").unlink()
     assert content(out) == whole
     assert run(workers, sources, out, model="fastdepth") == (35, 0)  # other weights
+
+
+def test_a_picture_that_was_replaced_is_done_again(workers, pictures, tmp_path):
+    source, out = tmp_path / "in" / "x.png", tmp_path / "out"
+    source.parent.mkdir()
+    shutil.copy(pictures / "in" / "a" / "000.png", source)
+    assert run(workers, [source.parent], out) == (1, 0)
+    first = table(out / "index.parquet")[0]
+    assert first["source_bytes"] == source.stat().st_size
+    assert first["source_sha256"] == hashlib.sha256(source.read_bytes()).hexdigest()
+    before = source.stat()
+    source.touch()
+    assert run(workers, [source.parent], out) == (0, 1)  # what is in it is the same
+    assert table(out / "index.parquet")[0]["source_mtime_s"] == source.stat().st_mtime
+    shutil.copy(pictures / "in" / "b" / "000.png", source)
+    os.utime(source, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert run(workers, [source.parent], out) == (1, 0)
+    assert table(out / "index.parquet")[0]["source_sha256"] != first["source_sha256"]
+    source.unlink()
+    assert run(workers, [source], out) == (1, 0)
+    assert "no such file" in table(out / "index.parquet")[0]["status"]
+
+
+@pytest.fixture
+def quick(pictures, monkeypatch):
+    """Workers whose depth is the picture's red."""
+    stub = SimpleNamespace(model="red", weights="0" * 64, name="none", predict=lambda p: p[..., 0].astype(np.float32))
+    monkeypatch.setattr(runtimes, "find", lambda *_: stub)
+    return lambda model, out: bulk.Worker(model, None, 1, pictures, out)
+
+
+@given(st.data())
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_a_depth_file_with_any_damage_is_done_again(quick, pictures, tmp_path, data):
+    sources, out = [pictures / "in" / "a" / "000.png"], tmp_path / "out"
+    run(quick, sources, out)
+    (path,) = out.rglob("*.depth.png")
+    whole = path.read_bytes()
+    place = data.draw(st.integers(0, len(whole) - 1))
+    cut, changed = whole[:place], bytearray(whole)
+    changed[place] ^= data.draw(st.integers(1, 255))
+    for damaged in (cut, bytes(changed)):
+        path.write_bytes(damaged)
+        assert run(quick, sources, out) == (1, 0)
+        assert path.read_bytes() == whole
+    assert run(quick, sources, out) == (0, 1)
+
+
+@pytest.mark.parametrize("name", list(bulk.FACTS))
+def test_a_header_that_says_anything_does_not_end_the_job(quick, pictures, tmp_path, name):
+    sources, out = [pictures / "in" / "a" / "000.png"], tmp_path / "out"
+    run(quick, sources, out)
+    (path,) = out.rglob("*.depth.png")
+    with Image.open(path) as file:
+        facts, pixels = json.loads(file.text[bulk.KEY]), np.asarray(file)
+    for value in (None, [], "x", -1, 1e999, 2**70, "\ud800", True):
+        header = bulk.PngInfo()
+        header.add_text(bulk.KEY, json.dumps(facts | {name: value}))
+        Image.fromarray(pixels).save(path, pnginfo=header)
+        run(quick, sources, out)
+        row = table(out / "index.parquet")[0]
+        assert row["status"] == "ok"
+        assert row["height"] == 48
+
+
+NAMES = (b"caf\xe9.png", b"line\nfeed.png", b"-x.png", b"\xff\xfe.png", "\u202e.png".encode(), b"x" * 251 + b".png")
+
+
+@pytest.mark.parametrize("engine", ["process", "ray"])
+def test_a_picture_may_have_any_name(zoo, pictures, tmp_path, engine):
+    (tmp_path / "in").mkdir()
+    for name in NAMES:
+        shutil.copy(pictures / "in" / "a" / "000.png", os.fsencode(tmp_path / "in") + b"/" + name)
+    words = ("predict", "in", "-o", "out", "--engine", engine, "--json")
+    for kept in (0, len(NAMES)) if engine == "process" else (0,):
+        code, out, err = zoo(*words)
+        assert code == 0, err
+        assert json.loads(out)["kept"] == kept
+    rows = table(tmp_path / "out" / "index.parquet")
+    assert {row["source"] for row in rows} == {bulk.readable(os.fsdecode(b"in/" + name)) for name in NAMES}
+    assert "in/caf\\xe9.png" in {row["source"] for row in rows}
+    written = {bulk.readable(path.name) for path in (tmp_path / "out").glob("*.depth.png")}
+    assert written == {row["depth"] for row in rows}
+    assert len(written) == len(NAMES)
+
+
+def test_two_long_names_that_begin_alike_are_two():
+    pair = [
+        bulk.Bulk.plan([name + end], bulk.Path("out")).work[0][1] for name in ("x" * 250, "é" * 125) for end in "ab"
+    ]
+    assert len(set(pair)) == 4
+    assert all(len(os.fsencode(name)) <= 255 and name.endswith(".depth.png") for name in pair)
+
+
+def test_one_job_at_a_time(zoo, pictures, tmp_path):
+    words = ("predict", pictures / "in" / "a" / "000.png", "-o", "out", "--engine", "process")
+    with alone(tmp_path / "out" / "index.parquet"):
+        assert "another job is writing it" in complaint(zoo(*words))
+        assert zoo(*words, "--shard", "0/1")[0] == 0  # an index of its own
+    assert zoo(*words)[0] == 0
+    assert [path.name for path in (tmp_path / "out").glob(".*")] == []
 
 
 def test_shards_make_up_the_whole(workers, pictures, tmp_path):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from .errors import ZooError
 
+LOCKLESS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # from file systems that do not lock
 LARGEST = 2**28  # bytes: of any checkpoint of this family, and of anything in it
 IRREGULAR = "not a regular file; devices, FIFOs and sockets are not read"
 
@@ -80,7 +81,7 @@ def replacing(path: Path, suffix: str = "") -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
-        with partial.open("rb") as file:
+        with partial.open("r+b") as file:
             os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
@@ -88,3 +89,31 @@ def replacing(path: Path, suffix: str = "") -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             partial.unlink()
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Raise ZooError if another process, on any machine that sees locks of this file system, is at work on `path`."""
+    import fcntl
+
+    busy = f"{path}: another job is writing it; wait for its end, or choose another place"
+    lock = path.with_name(f".{path.name}.lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = lock.open("ab")
+    except OSError as error:
+        raise ZooError(f"{path}: cannot be written ({error.strerror or error})") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ZooError(busy) from error
+        except OSError as error:
+            if error.errno not in LOCKLESS:
+                raise ZooError(f"{lock}: cannot be locked ({error.strerror or error})") from error
+        if not lock.exists() or not os.path.samestat(lock.stat(), os.fstat(file.fileno())):
+            raise ZooError(busy)  # the other has just ended, and a third may have begun
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)

@@ -138,6 +138,7 @@ def _many(
     overwrite: bool,
     json: bool,
 ) -> None:
+    from ..files import alone
     from ..inference import backends as runtimes
     from ..inference import engines
     from ..inference.batch import Bulk, Index, Worker
@@ -169,7 +170,7 @@ def _many(
             tick(Path(row["source"]).name, done, len(bulk.work))
             yield row
 
-    with console.progress("depth") as tick:
+    with alone(bulk.index), console.progress("depth") as tick:
         rows = engines.process(bulk, make) if engine == "process" else engines.on_ray(bulk, make, workers, threads)
         Index(bulk.index).write(watched(rows, tick))
     seconds = time.perf_counter() - began
@@ -180,7 +181,9 @@ def _many(
         console.show_json(facts | counts | {"left_out": _left(left), "seconds": seconds})
     else:
         said = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-        console.out.print(f"{bulk.index}: {said}; {len(bulk.work) / seconds:.1f} pictures/s", soft_wrap=True)
+        console.out.print(
+            f"{console.plain(str(bulk.index))}: {said}; {len(bulk.work) / seconds:.1f} pictures/s", soft_wrap=True
+        )
         if runtime.remark:
             console.warn(runtime.remark)
     _remark(remarks)

@@ -54,7 +54,7 @@ def on_ray(bulk: Bulk, make: Callable[[], Worker], workers: int | None, threads:
             self.worker = make()
 
         def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-            rows = self.worker(zip(batch["source"], batch["depth"], strict=True))
+            rows = self.worker(json.loads(pair) for pair in batch["pair"])
             return {"row": [json.dumps(row) for row in rows]}
 
     with contextlib.redirect_stdout(sys.stderr):  # where Ray tells of dead workers; stdout is for results
@@ -67,10 +67,8 @@ def on_ray(bulk: Bulk, make: Callable[[], Worker], workers: int | None, threads:
             context = ray.data.DataContext.get_current()
             context.enable_progress_bars = False
             context.execution_options.preserve_order = True
-            tables = [
-                pa.table(dict(zip(("source", "depth"), zip(*batch, strict=True), strict=True)))
-                for batch in bulk.batches()
-            ]
+            # as JSON, whose strings can hold any file's name; Arrow's have to be UTF-8
+            tables = [pa.table({"pair": [json.dumps(pair) for pair in batch]}) for batch in bulk.batches()]
             rows = ray.data.from_arrow(tables).map_batches(
                 Actor, batch_size=None, concurrency=workers or room, num_cpus=threads
             )
