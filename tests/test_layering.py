@@ -235,6 +235,7 @@ def test_files_are_of_one_idea(path):
         (["list"], ["torch", "tvm", "numpy", "PIL", "safetensors", "huggingface_hub"]),
         (["list", "--json"], ["torch", "tvm", "numpy"]),
         (["devices"], ["torch", "tvm", "numpy"]),
+        (["log", "show", "x86-64-v3"], ["torch", "tvm", "numpy"]),
         (["--help"], ["torch", "tvm", "numpy"]),
     ],
 )

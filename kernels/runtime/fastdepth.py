@@ -37,12 +37,12 @@ def read_manifest(folder):
         raise ArtifactError(f"{path}: no such file; an artifact is a folder that zoo compile made") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ArtifactError(f"{path}: damaged manifest ({type(error).__name__}: {error})") from None
-    if not complete:
-        raise ArtifactError(f"{path}: damaged manifest (files or input are missing)")
     if arch != platform.machine():
         raise ArtifactError(
             f"{folder}: compiled for {manifest['device']} ({arch}), this machine is {platform.machine()}"
         )
+    if not complete:
+        raise ArtifactError(f"{path}: damaged manifest (files or input are missing)")
     needed, found = _numbers(zig_target.partition("gnu.")[2]), _glibc()
     if found is None or _numbers(found) < needed:
         mine = f"glibc {found}" if found else "another C library"
@@ -81,7 +81,7 @@ class FastDepth:
     """An artifact, opened. Not for several threads at once; open one for each."""
 
     def __init__(self, folder, threads=1):
-        """Open the artifact in `folder` with so many threads, the caller counted."""
+        """Open the artifact in `folder` with that many threads, the caller counted."""
         self._handle = None
         self.manifest = read_manifest(folder)
         _, self.height, self.width = self.manifest["input"]
@@ -101,7 +101,7 @@ class FastDepth:
         return self._call(self._library.fastdepth_run, image)
 
     def times(self, image, runs):
-        """Seconds that every step took, in order, in each of so many runs: (runs, steps)."""
+        """Seconds that every step took, in order, in each run: (runs, steps)."""
         seconds, depth = np.zeros((runs, len(self.manifest["steps"]))), np.zeros((self.height, self.width), np.float32)
         for row in seconds:
             self._call(self._library.fastdepth_time, image, row.ctypes.data_as(ctypes.c_void_p), depth=depth)
