@@ -152,7 +152,7 @@ def _variant(name: str, folder: Path) -> Iterator[tuple[Row, Callable[[int], Run
         yield facts | {"runtime": "zoo", "status": f"not compiled: {error}"}, lambda _: eager, image
         return
     steps = json.loads((path / MANIFEST).read_text())["steps"]
-    tuned = {"steps": len(steps), "steps_tuned": sum(step["source"] != "default" for step in steps)}
+    tuned = {"steps": len(steps), "steps_tuned": sum(step["provenance"] != "default" for step in steps)}
     yield (
         facts | tuned | {"runtime": "zoo", "status": "ok", "error_to": eager(image)},
         lambda n: FastDepth(path, n),

@@ -166,7 +166,7 @@ def bad(tmp_path, artifact):
     (tmp_path / "nothing").mkdir()
     shutil.copyfile(ROOM, tmp_path / "room.jpg")
     manifest = json.loads((artifact / "manifest.json").read_text())
-    for name, content in (("torn", '{"format"'), ("other", json.dumps(manifest | {"machine": "sparc64"}))):
+    for name, content in (("torn", '{"format"'), ("other", json.dumps(manifest | {"arch": "sparc64"}))):
         shutil.copytree(artifact, tmp_path / name)
         (tmp_path / name / "manifest.json").write_text(content)
     shutil.copytree(ROOT / "zoo" / "checkpoints" / "fastdepth_pruned", tmp_path / "damaged")

@@ -22,7 +22,11 @@ ALLOWED = {
         "zoo.weights",
     },  # what `import zoo` offers, and -m zoo
     "zoo.errors": {"zoo.kernels.errors"},
-    "zoo.variant": {"zoo.model.architecture", "zoo.model.decoders", "zoo.model.encoders"},  # the family a variant is of, without torch
+    "zoo.variant": {
+        "zoo.model.architecture",
+        "zoo.model.decoders",
+        "zoo.model.encoders",
+    },  # the family a variant is of, without torch
     "zoo.files": set(),
     "zoo.outputs": set(),
     "zoo.console": set(),
@@ -164,6 +168,7 @@ def test_files_are_of_one_idea(path):
         (["list"], ["torch", "tvm", "numpy", "PIL", "safetensors", "huggingface_hub"]),
         (["list", "--json"], ["torch", "tvm", "numpy"]),
         (["devices"], ["torch", "tvm", "numpy"]),
+        (["log", "show", "x86-64-v3"], ["torch", "tvm", "numpy"]),
         (["--help"], ["torch", "tvm", "numpy"]),
     ],
 )

@@ -153,7 +153,7 @@ class FastDepth:
         return self._call(self._library.fastdepth_run, image)
 
     def times(self, image, runs):
-        """Seconds that every step took, in order, in each of so many runs: (runs, steps)."""
+        """Seconds that every step took, in order, in each run: (runs, steps)."""
         seconds, depth = np.zeros((runs, len(self.manifest["steps"]))), np.zeros((self.height, self.width), np.float32)
         for row in seconds:
             self._call(self._library.fastdepth_time, image, row.ctypes.data_as(ctypes.c_void_p), depth=depth)

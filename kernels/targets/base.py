@@ -24,6 +24,8 @@ Run = Callable[["Array"], "Array"]  # (3, H, W) in [0, 1] -> (H, W) metres
 Facts = dict[Workload, dict[str, Any]]  # what the manifest says of a kernel
 Description = dict[str, Any]  # what a library says of itself, and the manifest repeats
 
+COMMAND = "./fastdepth photo.ppm"  # where the artifact has a program
+
 
 class Timer(Protocol):
     """What makes one kernel ready to be timed: on this machine, as a program, or as a library for TVM's RPC server."""
@@ -64,6 +66,11 @@ class Target(ABC):
     @abstractmethod
     def emulator(self) -> str:
         """The program that `run_elsewhere` needs, or an empty string."""
+
+    @property
+    @abstractmethod
+    def command(self) -> str:
+        """What to type in the artifact's folder, on the device, for a picture's depth."""
 
     @abstractmethod
     def space(self, w: Workload) -> Iterator[dict[str, int]]:

@@ -86,7 +86,7 @@ def _for_cuda(record: Record, _: Device) -> dict[str, int]:
 
 def _for_cpu(record: Record, device: Device) -> dict[str, int]:
     """AutoTVM's tile of channels, rows and columns, where its channels are what a vector holds. Every task there worked
-    through the whole height; here as far as it may stage its input."""
+    through the whole height; here through as much of it as a task may stage."""
     w, k = record.workload, record.knobs
     depthwise = w.kind == "depthwise"
     channels, tile_h, tile_w = (k[f"tile_{axis}.1"] for axis in (("c", "h", "w") if depthwise else ("co", "oh", "ow")))

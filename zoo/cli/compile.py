@@ -100,7 +100,11 @@ def compile_(
         )
     elif error is None:
         table.add_row("checked", f"no: this machine cannot run it, and has no {target_of(made_for).emulator}")
-    try_it = f"zoo predict --artifact {out} photo.jpg" if report else "copy the folder; there: ./fastdepth photo.ppm"
+    try_it = (
+        f"zoo predict --artifact {out} photo.jpg"
+        if report
+        else f"copy the folder; there: {target_of(made_for).command}"
+    )
     table.add_row("try", try_it)
     console.out.print(table)
     if layers:

@@ -11,7 +11,7 @@ ALL = (fold_norm, pointwise_before_double, depthwise_before_concat, double_on_re
 
 
 def rewrite(plan: Plan, lanes: int) -> Plan:
-    """Every rewrite, in order, for vectors of so many lanes."""
+    """Every rewrite, in order, for vectors of that many lanes."""
     for theorem in ALL:
         plan = theorem(plan)
     return halve_last_block(plan, lanes)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ... import processor
 from ...ir.workload import Workload
-from ..base import Description, Facts, Knobs, Target, Tick, Timer
+from ..base import COMMAND, Description, Facts, Knobs, Target, Tick, Timer
 from . import space
 
 if TYPE_CHECKING:
@@ -46,6 +46,11 @@ class Cpu(Target):
     def emulator(self) -> str:
         """QEMU of its architecture."""
         return f"qemu-{self.device.arch}-static"
+
+    @property
+    def command(self) -> str:
+        """The program beside the library."""
+        return COMMAND
 
     def space(self, w: Workload) -> Iterator[dict[str, int]]:
         """Every register tile that divides the sides and fits the registers."""

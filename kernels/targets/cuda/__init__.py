@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ... import processor
 from ...errors import KernelError
 from ...ir.workload import Workload
-from ..base import Description, Facts, Knobs, Target, Tick, Timer
+from ..base import COMMAND, Description, Facts, Knobs, Target, Tick, Timer
 from . import space
 
 if TYPE_CHECKING:
@@ -50,6 +50,11 @@ class Cuda(Target):
     def emulator(self) -> str:
         """None: this processor runs the threads one after another."""
         return ""
+
+    @property
+    def command(self) -> str:
+        """The program beside the library."""
+        return COMMAND
 
     def space(self, w: Workload) -> Iterator[dict[str, int]]:
         """Blocks of whole warps or nearly, threads with neither too little nor too much to do."""
@@ -95,11 +100,11 @@ class Cuda(Target):
         return run(program, image, tick), "thread by thread"
 
     def timer(self, how: str) -> Timer:
-        """There is none."""
+        """Not yet."""
         raise KernelError(f"{self.device.name}: kernels for GPUs cannot be timed {how} yet")
 
     def peak(self, threads: int) -> Peak:
-        """There is none."""
+        """Not yet."""
         raise KernelError(f"{self.device.name}: what a GPU can do at most cannot be measured yet")
 
 
