@@ -12,7 +12,7 @@ from .. import console
 from ..errors import ZooError
 from .evaluate import report as say_skipped
 from .evaluate import show
-from .options import Cache, Dataset, Json, Photos, Scale, Teacher, examples
+from .options import Cache, Dataset, Json, Mirror, Photos, Scale, Teacher, examples
 
 if TYPE_CHECKING:
     from ..kernels.device import Device
@@ -38,6 +38,7 @@ def prune(
     choose_by: Annotated[int, typer.Option(min=1, help="Frames before those, by which proposals are compared.")] = 40,
     photos: Photos = None,
     teacher: Teacher = None,
+    mirror: Mirror = False,
     multiple: Annotated[
         int | None, typer.Option(min=1, max=64, help="Widths are multiples of this; default 8, or a device's lanes.")
     ] = None,
@@ -114,7 +115,8 @@ def prune(
         put(out / "search.json", console.dumps(report).encode())
 
     with console.progress(f"pruning {variant.name}") as tick:
-        data = prepare(Request(dataset, cache or out / "data", scale, hold_out + choose_by, photos, teacher), tick)
+        request = Request(dataset, cache or out / "data", scale, hold_out + choose_by, photos, teacher or (), mirror)
+        data = prepare(request, tick)
         chosen_by, unfit = evaluation_frames(data.held_out[:-hold_out], "published", tick)
         frames, skipped = evaluation_frames(data.held_out[-hold_out:], "published", tick)
         say_skipped([*unfit, *skipped, *data.skipped])

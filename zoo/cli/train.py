@@ -10,7 +10,7 @@ import typer
 from .. import console
 from ..errors import ZooError
 from .evaluate import report, show
-from .options import Cache, Dataset, Json, Photos, Scale, Teacher, Threads, examples
+from .options import Cache, Dataset, Json, Mirror, Photos, Scale, Teacher, Threads, examples
 
 
 def train(
@@ -25,6 +25,7 @@ def train(
     ] = 80,
     photos: Photos = None,
     teacher: Teacher = None,
+    mirror: Mirror = False,
     rooms: Annotated[int, typer.Option(min=0, help="Rendered rooms with exact depth to mix in.")] = 0,
     init: Annotated[str | None, typer.Option(help="Variant or checkpoint folder to begin with.")] = None,
     config: Annotated[
@@ -64,7 +65,8 @@ def train(
     with console.progress(f"training {which.name}") as tick:
         if rank:
             wait()  # until the first process has made the data ready
-        data = prepare(Request(dataset, cache or out / "data", scale, hold_out, photos, teacher, rooms), tick)
+        request = Request(dataset, cache or out / "data", scale, hold_out, photos, teacher or (), mirror, rooms)
+        data = prepare(request, tick)
         if not rank:
             wait()
         held_out, skipped = evaluation_frames(data.held_out, "published", tick)
