@@ -25,7 +25,11 @@ Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Write over files that this command did not write before.")
 ]
 Photos = Annotated[Path | None, typer.Option(help="Folder of photos without depth, at any depth of folders.")]
-Teacher = Annotated[Path | None, typer.Option(help="Checkpoint folder of the network that labels the photos.")]
+Teacher = Annotated[
+    list[str] | None,
+    typer.Option(help="Variant or checkpoint folder that labels the photos; of several, the mean in log depth."),
+]
+Mirror = Annotated[bool, typer.Option("--mirror", help="Show the teacher each view and its mirror image.")]
 Cache = Annotated[Path | None, typer.Option(help="Folder for the data made ready; default OUT/data.")]
 Namespace = Annotated[
     str | None, typer.Option(envvar="ZOO_NAMESPACE", help="The Hub account that serves the variants.")

@@ -12,7 +12,7 @@ from .. import console
 from ..errors import ZooError
 from .evaluate import report as say_skipped
 from .evaluate import show
-from .options import Cache, Dataset, Json, Overwrite, Photos, Scale, Teacher, examples
+from .options import Cache, Dataset, Json, Mirror, Overwrite, Photos, Scale, Teacher, examples
 from .train import claim
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def prune(
     choose_by: Annotated[int, typer.Option(min=1, help="Frames before those, by which proposals are compared.")] = 40,
     photos: Photos = None,
     teacher: Teacher = None,
+    mirror: Mirror = False,
     multiple: Annotated[
         int | None, typer.Option(min=1, max=64, help="Widths are multiples of this; default 8, or a device's lanes.")
     ] = None,
@@ -95,7 +96,9 @@ def prune(
     )
     long = Recipe.read(config or RECIPES / "netadapt_long.toml")
     told_in = out / "search.json"
-    claim(out, cache or out / "data", [model, teacher], [(told_in, outputs.marked(COMMAND))], overwrite=overwrite)
+    claim(
+        out, cache or out / "data", [model, *(teacher or ())], [(told_in, outputs.marked(COMMAND))], overwrite=overwrite
+    )
     targets(search, price(variant))  # before anything is read: can it be reached?
     network = load(model)
     network.variant = replace(variant, name=name or f"{variant.name}_netadapt", **_origin(variant, cost, "NetAdapt"))
@@ -121,7 +124,8 @@ def prune(
         put(told_in, console.dumps(report).encode())
 
     with console.progress(f"pruning {variant.name}") as tick:
-        data = prepare(Request(dataset, cache or out / "data", scale, hold_out + choose_by, photos, teacher), tick)
+        request = Request(dataset, cache or out / "data", scale, hold_out + choose_by, photos, teacher or (), mirror)
+        data = prepare(request, tick)
         chosen_by, unfit = evaluation_frames(data.held_out[:-hold_out], "published", tick)
         frames, skipped = evaluation_frames(data.held_out[-hold_out:], "published", tick)
         say_skipped([*unfit, *skipped, *data.skipped])

@@ -11,7 +11,7 @@ import typer
 from .. import console
 from ..errors import ZooError
 from .evaluate import report, show
-from .options import Cache, Dataset, Json, Overwrite, Photos, Scale, Teacher, Threads, examples
+from .options import Cache, Dataset, Json, Mirror, Overwrite, Photos, Scale, Teacher, Threads, examples
 
 if TYPE_CHECKING:
     from ..outputs import Ours
@@ -29,6 +29,7 @@ def train(
     ] = 80,
     photos: Photos = None,
     teacher: Teacher = None,
+    mirror: Mirror = False,
     rooms: Annotated[int, typer.Option(min=0, help="Rendered rooms with exact depth to mix in.")] = 0,
     init: Annotated[str | None, typer.Option(help="Variant or checkpoint folder to begin with.")] = None,
     config: Annotated[
@@ -65,12 +66,13 @@ def train(
     if config is None and not default.exists():
         raise ZooError(f"no recipe for {which.name}: --config names one, such as {recipes / 'scratch.toml'}")
     recipe = Recipe.read(config or default)
-    claim(out, cache or out / "data", [init, teacher], overwrite=overwrite)
+    claim(out, cache or out / "data", [init, *(teacher or ())], overwrite=overwrite)
     (rank, _), where = rank_and_size(), join(torch.device(device))
     with console.progress(f"training {which.name}") as tick:
         if rank:
             wait()  # until the first process has made the data ready
-        data = prepare(Request(dataset, cache or out / "data", scale, hold_out, photos, teacher, rooms), tick)
+        request = Request(dataset, cache or out / "data", scale, hold_out, photos, teacher or (), mirror, rooms)
+        data = prepare(request, tick)
         if not rank:
             wait()
         held_out, skipped = evaluation_frames(data.held_out, "published", tick)

@@ -6,17 +6,16 @@ Another source: a function here or in a file beside this one that makes a store,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import ZooError
 from ..image import suffixes
-from ..weights import checkpoint
-from ..weights.load import load
 from . import store
 from .frames import Frame, frames
 from .store import Store, Tick
+from .teacher import teacher
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,8 @@ class Request:
     scale: float = 1000
     hold_out: int = 80
     photos: Path | None = None
-    teacher: Path | None = None
+    teachers: Sequence[str] = ()  # variants or checkpoint folders
+    mirror: bool = False  # whether they are asked about mirrored views too
     rooms: int = 0
 
     def split(self) -> tuple[list[Frame], list[Frame]]:
@@ -46,11 +46,13 @@ def _frames(request: Request, tick: Tick) -> Store:
 
 
 def _photos(request: Request, tick: Tick) -> Store | None:
-    if not (request.photos and request.teacher):
+    if request.photos is None:
         return None
+    if not request.photos.is_dir():
+        raise ZooError(f"{request.photos}: no such folder; photos are looked for in a folder and all below it")
     paths = sorted(path for path in request.photos.rglob("*") if path.suffix.lower() in suffixes())
-    name = checkpoint.digest(request.teacher / checkpoint.WEIGHTS)
-    return store.pseudo_labelled(paths, load(str(request.teacher)), name, request.cache / "photos", tick)
+    network, key = teacher(request.teachers, mirror=request.mirror)
+    return store.pseudo_labelled(paths, network, key, request.cache / "photos", tick)
 
 
 def _rooms(request: Request, tick: Tick) -> Store | None:
@@ -76,8 +78,10 @@ class TrainingData:
 
 def prepare(request: Request, tick: Tick) -> TrainingData:
     """Read, label and render what is not in the cache yet. Raises ZooError where nothing can be made of a source."""
-    if (request.photos is None) != (request.teacher is None):
+    if (request.photos is None) != (not request.teachers):
         raise ZooError("--photos and --teacher go together: the teacher labels the photos")
+    if request.mirror and not request.teachers:
+        raise ZooError("--mirror goes with --teacher: mirrored views are shown to the teacher")
     _, held_out = request.split()
     made = {name: make(request, tick) for name, make in SOURCES.items()}
     stores = {name: found for name, found in made.items() if found}

@@ -18,7 +18,8 @@ from torch.nn import functional as F
 
 from ..errors import ZooError
 from ..training.recipe import STAGES, Phase
-from .store import VIEW, Store, predict_teacher
+from .store import VIEW, Store
+from .teacher import predict_teacher
 
 SCALES = (1.0, 1.5)  # as published
 TURN = 5.0  # degrees either way, as published
