@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import DATA
+from conftest import DATA, FAMILY
 from zoo.cli.pruning import split
 from zoo.errors import ZooError
 from zoo.kernels.device import device
@@ -16,10 +16,9 @@ from zoo.model.walk import Shape
 from zoo.prune.cost import KINDS, Latency, layers, macs, params
 from zoo.prune.proposals import proposals, uniform
 from zoo.prune.widths import blocks, groups, resized
-from zoo.variant import catalogue, variant
+from zoo.variant import variant
 
 FULL, PRUNED = variant("fastdepth"), variant("fastdepth_pruned")
-KINDS_OF_NETWORK = [v.name for v in (*catalogue(), *catalogue(study=True))]
 
 
 def table(records):
@@ -32,7 +31,7 @@ def table(records):
 
 @st.composite
 def members(draw):
-    base, widths = variant(draw(st.sampled_from(KINDS_OF_NETWORK))), {}
+    base, widths = FAMILY[draw(st.sampled_from(list(FAMILY)))], {}
     for group in groups(base):
         widths |= dict.fromkeys(group, draw(st.integers(1, 9)))
     return resized(base, widths, input=(32, 64))

@@ -31,20 +31,31 @@ AUTHORS = (
     (r"decode_conv6\.(?P<step>[01])\.(?P<tail>\w+)", "head"),
     (r"decode_conv(?P<n>[1-5])\.(?P<half>[01])\.(?P<step>[01])\.(?P<tail>\w+)", "decoder.{n}.{half}"),
 )
+# names of EfficientNet's layers in the PyTorch ports of Google's weights (github.com/lukemelas/EfficientNet-PyTorch) and ours
+EFFICIENTNET = {
+    "_expand_conv": "expand.conv",
+    "_bn0": "expand.norm",
+    "_depthwise_conv": "depthwise.conv",
+    "_bn1": "depthwise.norm",
+    "_project_conv": "project.conv",
+    "_bn2": "project.norm",
+}
+STEM = {"_conv_stem": "encoder.0.conv", "_bn0": "encoder.0.norm"}
 
 
-def import_file(path: Path, name: str | None = None) -> FastDepth:
-    """The network in a foreign file, checked by a forward pass; of variant `name`, or of the one whose widths it has.
+def import_file(path: Path, which: str | Variant | None = None) -> FastDepth:
+    """The network in a foreign file, checked by a forward pass; of variant `which`, or of the one whose widths it has.
 
     Widths that no variant has make a variant of their own, named after the file. Raises ZooError.
     """
+    known = find(which) if isinstance(which, str) else which
     if path.suffix in TORCH:
-        network = _from_state(legacy.read(path), name, path)
+        network = _from_state(legacy.read(path), known, path)
     elif path.suffix == ".safetensors":
-        network = _from_state(_safetensors(path), name, path)
+        network = _from_state(_safetensors(path), known, path)
     else:
         layers = read(path)
-        network = fill(_recognised([len(layer.weight) for layer in layers], name, path), layers, path)
+        network = fill(_recognised([len(layer.weight) for layer in layers], known, path), layers, path)
     check(network, path)
     return network
 
@@ -64,10 +75,10 @@ def convolutions(variant: Variant) -> list[Layer]:
     return [layer for layer in architecture(variant).layers if layer.shape.kind != "pool"]
 
 
-def _recognised(filters: Sequence[int], name: str | None, path: Path) -> Variant:
+def _recognised(filters: Sequence[int], known: Variant | None, path: Path) -> Variant:
     """The variant with so many filters per convolution, in order of execution."""
-    if name is not None:
-        return find(name)
+    if known is not None:
+        return known
     for known in catalogue():
         if [layer.shape.out_channels for layer in convolutions(known)] == list(filters):
             return known
@@ -89,19 +100,19 @@ def _recognised(filters: Sequence[int], name: str | None, path: Path) -> Variant
     return replace(base, name=title, **changes, **words)  # type: ignore[arg-type]
 
 
-def _from_state(tensors: Mapping[str, Tensor], name: str | None, path: Path) -> FastDepth:
+def _from_state(tensors: Mapping[str, Tensor], known: Variant | None, path: Path) -> FastDepth:
     """From names of ours or of the authors (conv0.0 …, decode_conv1.0.0 …), perhaps behind `module.`."""
     import torch
 
     from ..model.network import FastDepth
 
     state = {_ours(key): tensor for key, tensor in tensors.items()}
-    order = [f"{layer.name}.conv" if layer.norm else layer.name for layer in convolutions(find(name or "fastdepth"))]
+    order = [f"{layer.name}.conv" if layer.norm else layer.name for layer in convolutions(known or find("fastdepth"))]
     missing = [layer for layer in order if f"{layer}.weight" not in state]
     if missing:
-        what = f"the variant {name}" if name else "a FastDepth with additive skips"
+        what = f"the variant {known.name}" if known else "a FastDepth with additive skips"
         raise ZooError(f"{path}: not {what}: it lacks {len(missing)} of {len(order)} layers, {missing[0]} first")
-    network = FastDepth(_recognised([len(state[f"{layer}.weight"]) for layer in order], name, path)).eval()
+    network = FastDepth(_recognised([len(state[f"{layer}.weight"]) for layer in order], known, path)).eval()
     expected = {key: t for key, t in network.state_dict().items() if not key.endswith("num_batches_tracked")}
     for key, tensor in expected.items():
         if key not in state or state[key].shape != tensor.shape:
@@ -116,7 +127,7 @@ def _from_state(tensors: Mapping[str, Tensor], name: str | None, path: Path) -> 
 
 
 def _ours(key: str) -> str:
-    """The authors' name of a tensor -> ours; a name of ours stays."""
+    """The name of a tensor in the authors' networks or in ports of EfficientNet -> ours; a name of ours stays."""
     key = key.removeprefix("module.").removeprefix("model.")
     for pattern, layer in AUTHORS:
         if match := re.fullmatch(pattern, key):
@@ -125,6 +136,10 @@ def _ours(key: str) -> str:
             half = int(parts.get("half") or step // 3)
             place = layer.format(n=parts.get("n"), half=("depthwise", "pointwise")[half])
             return f"{place}.{('conv', 'norm')[step % 3]}.{tail}"
+    if match := re.fullmatch(r"(?:encoder\.)?_blocks\.(\d+)\.(_\w+)\.(\w+)", key):
+        return f"encoder.{int(match[1]) + 1}.{EFFICIENTNET.get(match[2], match[2])}.{match[3]}"
+    if match := re.fullmatch(r"(?:encoder\.)?(_conv_stem|_bn0)\.(\w+)", key):
+        return f"{STEM[match[1]]}.{match[2]}"
     return key
 
 

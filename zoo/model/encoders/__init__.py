@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..walk import EncoderFamily
+from .efficientnet import EFFICIENTNET_LITE0
 from .mobilenet import MOBILENET
 from .resnet import RESNET18, RESNET50
 
@@ -10,4 +11,5 @@ ENCODERS: dict[str, EncoderFamily] = {
     "mobilenet": MOBILENET,
     "resnet18": RESNET18,
     "resnet50": RESNET50,
+    "efficientnet_lite0": EFFICIENTNET_LITE0,
 }
