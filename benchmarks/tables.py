@@ -77,7 +77,7 @@ def accuracy() -> None:
         notes = json.loads(path.read_text())["notes"]
         held = notes["held_out"]
         numbers = (f"{held['delta1']:.3f}", f"{held['rmse_m']:.3f}", f"{held['abs_rel']:.3f}")
-        where = f"{held['frames']} held-out NYU frames, {held['recipe']}, {held['mask']}"
+        where = f"{held['frames']} held-out NYU frames, {held['protocol']}, {held['mask']}"
         table.add_row(path.parent.name, notes["status"], *numbers, where)
     console.out.print(table)
 

@@ -55,7 +55,7 @@ def seeds(folder):
     torch.save(state, old, _use_new_zipfile_serialization=False)
     Image.effect_noise((8, 6), 40).save(picture, "PNG")
     config = json.dumps(
-        json.loads((Path(checkpoint.__file__).parent / "checkpoints/fastdepth/config.json").read_text())
+        json.loads((Path(checkpoint.__file__).parents[1] / "checkpoints/fastdepth/config.json").read_text())
     )
     files = ((0, new.getvalue()), (0, old.getvalue()), (1, config.encode()), (2, save(state)), (5, picture.getvalue()))
     for i, (reader, content) in enumerate(files):

@@ -60,7 +60,7 @@ def test_the_walk_is_the_plan_that_torch_export_gives(name):
     found = []
     for step in plan.steps:
         w = step.workload
-        sizes = (w.kind, w.taps, w.stride, w.cin, w.cout, w.height, w.width)
+        sizes = (w.kind, w.kernel_size, w.stride, w.cin, w.cout, w.height, w.width)
         found.append((step.name, *sizes, w.epilogue, step.source, step.skip, step.normalised))
     assert found == expected
 

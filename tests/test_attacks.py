@@ -129,7 +129,7 @@ def test_an_onnx_file_cannot_blow_up_its_weights(tmp_path, what):
 
 
 @pytest.mark.parametrize(
-    "words", ["predict photo.jpg", "predict . -o out", "predict photo.jpg --engine process", "eval --frames frames"]
+    "words", ["predict photo.jpg", "predict . -o out", "predict photo.jpg --engine process", "eval --dataset frames"]
 )
 @pytest.mark.parametrize("form", ["EPS", "PS"])
 def test_postscript_under_another_name_starts_no_interpreter(zoo, tmp_path, words, form):

@@ -12,7 +12,6 @@ from zoo.kernels.dtype import DTYPES, F32, DType
 from zoo.kernels.errors import KernelError
 from zoo.kernels.ir.workload import Workload
 from zoo.kernels.layout import blocked, blocks, halves, pack, pack_bias, used
-from zoo.prune.cost import Layer, parts
 
 
 @pytest.mark.parametrize("dtype", DTYPES.values(), ids=str)
@@ -53,13 +52,6 @@ def test_blocks_hold_every_channel_once_and_zeros_after_them(channels, lanes):
     assert np.array_equal(planar[:channels], values)
     assert not planar[channels:].any()
     assert halves(channels, lanes) == (channels > lanes and used(channels % lanes or lanes, lanes) < lanes)
-
-
-@given(st.integers(1, 70), st.sampled_from([1, 4, 8, 16]))
-def test_pruning_counts_the_layers_that_kernels_run(channels, lanes):
-    """zoo.prune does not import kernels, so it restates when a layer's last block is a kernel of its own."""
-    layer = Layer("pointwise", 1, 1, 24, channels, 14, 14)
-    assert len(parts(layer, lanes)) == 1 + halves(channels, lanes)
 
 
 @pytest.mark.parametrize(

@@ -39,12 +39,12 @@ COMMANDS = {  # every way in: a command, and the file of it that is none
     "predict list.txt": "list.txt",
     "predict room.jpg -m own": "own/model.safetensors",
     "predict room.jpg -m also": "also/config.json",
-    "eval --frames a.mat": "a.mat",
-    "eval --frames data": "data/a.h5",
-    "eval --frames frames": "frames/rgb/00000.png",
-    "eval --frames frames --recipe whole": "frames/depth/00000.png",
-    "train --frames frames --hold-out 1 --config recipe.toml -o x": "recipe.toml",
-    "train --frames frames --hold-out 1 --config short.toml -o run": "run/state.pt",
+    "eval --dataset a.mat": "a.mat",
+    "eval --dataset data": "data/a.h5",
+    "eval --dataset frames": "frames/rgb/00000.png",
+    "eval --dataset frames --protocol whole": "frames/depth/00000.png",
+    "train --dataset frames --hold-out 1 --config recipe.toml -o x": "recipe.toml",
+    "train --dataset frames --hold-out 1 --config short.toml -o run": "run/state.pt",
     "compile --device own.toml -o x": "own.toml",
     "log show log.jsonl": "log.jsonl",
     "log merge log.jsonl -o x.jsonl": "log.jsonl",
@@ -108,7 +108,7 @@ def test_a_dataset_leads_to_no_other_file(zoo, tmp_path, how):
         else:
             size = 3 * 48 * 64
             file.create_dataset("rgb", (3, 48, 64), np.uint8, external=[(str(tmp_path / "fifo"), 0, size)])
-    code, _, err = zoo("eval", "--frames", ".")
+    code, _, err = zoo("eval", "--dataset", ".")
     assert code == 2
     assert "a.h5: not a file with rgb and depth" in err
 

@@ -258,12 +258,12 @@ def test_a_wheel_holds_everything(tmp_path):
         "zoo/checkpoints/fastdepth_pruned/model.safetensors",
         "zoo/checkpoints/fastdepth/README.md",
         "zoo/kernels/devices/x86-64-v4.toml",
-        "zoo/kernels/runtime/cpu/fastdepth.c",
-        "zoo/kernels/runtime/cuda/fastdepth.c",
+        "zoo/kernels/targets/cpu/runtime/engine.c",
+        "zoo/kernels/targets/cuda/runtime/engine.c",
         "zoo/kernels/runtime/timer/main.c",
         "zoo/variants/study/fastdepth_dense.toml",
         "zoo/kernels/runtime/fastdepth.h",
-        "zoo/kernels/schedule/cpu.py",
+        "zoo/kernels/targets/cpu/schedule.py",
     ):
         assert name in names
     assert not [name for name in names if name.startswith("kernels/")]

@@ -135,7 +135,8 @@ def test_a_commit_is_answered_by_itself_only(hub, home):
 
 def test_a_file_is_no_larger_than_any_of_the_family(hub, home):
     program = f"""
-        from zoo import errors, hub_cache
+        from zoo import errors
+        from zoo.weights import hub_cache
         hub_cache.LARGEST = 2**20
         try:
             hub_cache.download({REPOSITORY!r}, {RECORD.file!r}, "main", None, False, False)

@@ -247,13 +247,13 @@ def test_training_spares_what_lies_there(zoo, tmp_path, name):
     mine.parent.mkdir(parents=True)
     mine.write_text("mine")
     for words in (("train",), ("prune", "--budget", "0.9")):
-        refused(zoo, tmp_path, NOT_OURS, *words, "--frames", "frames", "--hold-out", "2", "-o", "out")
+        refused(zoo, tmp_path, NOT_OURS, *words, "--dataset", "frames", "--hold-out", "2", "-o", "out")
 
 
 def test_a_search_spares_what_lies_there(zoo, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "search.json").write_text("{}")
-    refused(zoo, tmp_path, NOT_OURS, "prune", "--budget", "0.9", "--frames", "frames", "-o", "out")
+    refused(zoo, tmp_path, NOT_OURS, "prune", "--budget", "0.9", "--dataset", "frames", "-o", "out")
 
 
 def test_training_does_not_write_over_what_it_starts_from(zoo, tmp_path):
@@ -262,14 +262,14 @@ def test_training_does_not_write_over_what_it_starts_from(zoo, tmp_path):
     small_frames(frames, 6)
     assert zoo("prune", "-m", "fastdepth", "--to", "fastdepth_pruned", "-o", "cut", cwd=tmp_path)[0] == 0
     words = ("train", "-m", "cut", "--from", "cut", "--config", ROOT / "zoo" / "recipes" / "scratch.toml")
-    refused(zoo, tmp_path, "is the input", *words, "--frames", "frames", "--hold-out", "2", "-o", "cut")
+    refused(zoo, tmp_path, "is the input", *words, "--dataset", "frames", "--hold-out", "2", "-o", "cut")
 
 
 def test_the_picture_of_the_worst(zoo, tmp_path):
     frames = tmp_path / "frames"
     frames.mkdir()
     small_frames(frames, 2)
-    words = ("eval", "--frames", "frames", "--worst", "worst.png")
+    words = ("eval", "--dataset", "frames", "--worst", "worst.png")
     for _ in range(2):
         assert zoo(*words, cwd=tmp_path)[0] == 0
     (tmp_path / "worst.png").write_text("mine")

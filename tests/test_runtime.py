@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from conftest import ROOT
-from zoo.kernels.targets.cpu.emit import fnv1a
+from zoo.kernels.targets.tables import fnv1a
 
 RUNTIME, TESTS = ROOT / "kernels" / "runtime", ROOT / "tests"
 OTHERS = {"cpu": "cuda", "cuda": "[ct]*"}  # whose network.h is another; the timer is for processors

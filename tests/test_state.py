@@ -150,7 +150,7 @@ def test_a_state_that_makes_no_sense_is_refused(stopped, tmp_path, change):
 
 def test_the_command_says_it_in_one_line(zoo, folder, stopped, tmp_path):
     (tmp_path / "recipe.toml").write_text("version = 2\nphases = [{ side = 32, batch = 2, samples = 8 }]\n")
-    (tmp_path / "run").mkdir()
+    checkpoint.save(FastDepth(SMALL), tmp_path / "run", {"steps": 1})
     (tmp_path / "run" / "state.pt").write_bytes(stopped[0][:-1])
     checkpoint.save(FastDepth(SMALL), tmp_path / "small")
     words = ("-m", "small", "--dataset", folder, "--hold-out", "1", "--config", "recipe.toml", "-o", "run")

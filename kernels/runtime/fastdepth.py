@@ -161,7 +161,7 @@ class FastDepth:
 
     def observe(self, image):
         """The depth, and every step's result by name as (channels, height, width)."""
-        lanes, seen = self.manifest["lanes"], {}
+        lanes, seen = self.manifest["simd_lanes"], {}
 
         def look(_, index, pointer):
             step = self.manifest["steps"][index]

@@ -101,7 +101,7 @@ def claim(
     from ..training.train import LOG, STATE
     from ..weights import checkpoint
 
-    run = [(out / name, checkpoint.noted("run")) for name in (*checkpoint.FILES, STATE, LOG)]
+    run = [(out / name, checkpoint.noted("steps")) for name in (*checkpoint.FILES, STATE, LOG)]
     data = [(cache / kind / name, store.written) for kind in SOURCES for name in store.FILES]
     sources = [Path(model) / name for model in models if model for name in checkpoint.FILES]
     outputs.claim([*run, *data, *more], sources, overwrite=overwrite)
