@@ -207,7 +207,7 @@ CASES = {
     "export --input 7x7 -o x": "--input 7x7: give HEIGHTxWIDTH",
     "pull nothing": "unknown variant 'nothing'; known: ",
     "eval --dataset nothing": "nothing: no frames; expected rgb/ and depth/",
-    "eval --dataset nothing --protocol best": "no protocol 'best'; there are published and whole",
+    "eval --dataset nothing --protocol best": "no protocol 'best'; there are published, whole, eigen",
     "train --dataset nothing --photos nothing -o x": "--photos and --teacher go together",
     "compile --device host -o text.jpg/x": "text.jpg: File exists",
     "import room.jpg --variant fastdepth -o x": "unknown format",

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import h5py
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from PIL import Image
 from zoo.data import store
 from zoo.data.frames import frames
 from zoo.data.rooms import render
+from zoo.data.sources import Request
 from zoo.data.stream import batch, deal
 from zoo.errors import ZooError
 from zoo.training.recipe import Phase
@@ -55,9 +58,53 @@ def test_every_layout_gives_the_same_pictures_and_metres(tmp_path, make):
     assert np.abs(depth - DEPTH).max() <= 0.0005 + 1e-6
 
 
-def test_the_scale_is_units_to_the_metre(tmp_path):
-    _, depth = frames(folder(tmp_path), scale=500)[0].load()
-    assert np.allclose(depth, 2 * DEPTH, atol=0.002)
+@pytest.mark.parametrize(("make", "units"), [(folder, 1000), (as_h5, 1), (lambda path: as_mat(path / "x.MAT"), 1)])
+def test_the_scale_is_units_to_the_metre_in_every_layout(tmp_path, make, units):
+    made = make(tmp_path / "data")
+    found = frames(made, scale=units / 2)
+    assert np.allclose(found[0].load()[1], 2 * DEPTH, atol=0.002)
+    assert (found[0].scale, frames(made)[0].scale) == (units / 2, units)
+
+
+@pytest.mark.parametrize("name", ["x.h5", "x.H5", "x.hdf5"])
+@pytest.mark.parametrize("axes", [(2, 0, 1), (0, 1, 2)], ids=["CHW", "HWC"])
+def test_one_hdf5_file_by_its_name_in_either_order_of_axes(tmp_path, name, axes):
+    with h5py.File(tmp_path / name, "w") as file:
+        file["rgb"], file["depth"] = PICTURE.transpose(axes), (DEPTH * 1000).astype(np.uint16)
+    for path in (tmp_path / name, tmp_path):
+        (found,) = frames(path, scale=1000)
+        picture, depth = found.load()
+        assert np.array_equal(picture, PICTURE)
+        assert np.abs(depth - DEPTH).max() <= 0.001
+
+
+@pytest.mark.parametrize("place", ["rgb", "depth", "rgb/0.png"])
+def test_a_part_of_a_dataset_is_answered_with_the_whole(tmp_path, place):
+    data = folder(tmp_path / "data")
+    with pytest.raises(ZooError, match=rf"{place}: no frames; expected .*; perhaps {data} is meant"):
+        frames(data / place)
+
+
+def test_hdf5_files_that_hold_something_else_are_named(tmp_path):
+    for name, rgb, depth in (("a", PICTURE[..., :2], DEPTH), ("b", PICTURE, DEPTH[1:]), ("c", PICTURE, np.array(b"x"))):
+        with h5py.File(tmp_path / f"{name}.h5", "w") as file:
+            file["rgb"], file["depth"] = rgb, depth
+        with pytest.raises(ZooError, match=rf"{name}\.h5: "):
+            frames(tmp_path / f"{name}.h5")[0].load()
+
+
+def test_the_first_frames_are_kept_and_the_last_held_out(tmp_path):
+    request = Request(folder(tmp_path / "data", 6), tmp_path / "cache", reserve=2, hold_out=1)
+    names = [[frame.name[-5] for frame in part] for part in request.split()]
+    assert names == [["2", "3", "4"], ["5"]]
+    with pytest.raises(ZooError, match="6 frames; more than 6 are needed"):
+        replace(request, hold_out=4).split()
+
+
+def test_another_scale_is_another_store(tmp_path):
+    data = folder(tmp_path / "data")
+    made = [store.measured(frames(data, scale), tmp_path / "store", quiet).depths.clone() for scale in (1000, 500)]
+    assert torch.allclose(2 * made[0], made[1], rtol=0.01)
 
 
 def spoil_pair(path):

@@ -14,6 +14,7 @@ from zoo.data import store
 from zoo.data.frames import frames
 from zoo.errors import ZooError
 from zoo.evaluation.evaluate import evaluation_frames
+from zoo.evaluation.protocols import PROTOCOLS
 from zoo.model.network import FastDepth, initialise
 from zoo.prune import netadapt as search
 from zoo.prune.cost import macs
@@ -26,6 +27,10 @@ from zoo.weights import checkpoint
 FULL = variant("fastdepth")
 SMALL = resized(FULL, {block: max(8, width // 16) for block, width in blocks(FULL).items()}, "small")
 SHORT = Recipe((Phase(32, 2, 4),), lr=1e-3, muon_lr=1e-3)
+SHORT_V1 = (
+    "Recipe(phases=(Phase(side=32, batch=2, samples=4, stages=5, whole=0),), rate=0.001, matrix_rate=0.001, decay=0.01, "
+    "shares=(0.45, 0.55, 0.1), jitter=1.0, mixed=False, seed=0)"
+)
 GOAL = Search(0.75 * macs(SMALL), "MACs", SHORT, first=0.1, decay=0.98, multiple=2)
 
 
@@ -43,7 +48,7 @@ def given(folder, tmp_path_factory):
     """(stores, frames to choose by)."""
     found = frames(folder)
     made = store.measured(found[:4], tmp_path_factory.mktemp("cache"), quiet)
-    return {"frames": made}, evaluation_frames(found[4:], "published", quiet)[0]
+    return {"frames": made}, evaluation_frames(found[4:], PROTOCOLS["published"], quiet)[0]
 
 
 @pytest.fixture(scope="module")
@@ -97,11 +102,17 @@ def test_a_search_that_was_stopped_ends_the_same(found, network, given, tmp_path
     with pytest.raises(KeyboardInterrupt):
         netadapt(network, GOAL, macs, *given, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["001"]
+    config = tmp_path / "001" / "config.json"  # as version 1 left it
+    content = json.loads(config.read_text())
+    of = f"small Search(budget={GOAL.budget!r}, unit='MACs', short={SHORT_V1}, first=0.1, decay=0.98, multiple=2)"
+    content["notes"] = {"of": of, "history": content["notes"]["history"]}
+    config.write_text(json.dumps(content))
     told = []
     made, history = netadapt(network, GOAL, macs, *given, tmp_path, told=told.append)
     assert told == history == found[1]
     assert same(made, found[0])
     assert [path.name for path in tmp_path.iterdir()] == [f"{len(history):03}"]
+    assert netadapt(network, GOAL, macs, *given, tmp_path)[1] == history
     other = Search(GOAL.budget, "MACs", SHORT, first=0.2)
     with pytest.raises(ZooError, match="belongs to another search"):
         netadapt(network, other, macs, *given, tmp_path)

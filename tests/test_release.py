@@ -11,6 +11,7 @@ from zoo.data import store
 from zoo.data.frames import frames
 from zoo.errors import ZooError
 from zoo.evaluation.evaluate import evaluation_frames
+from zoo.evaluation.protocols import PROTOCOLS
 from zoo.release import release
 from zoo.training.recipe import Recipe
 from zoo.training.train import train
@@ -39,7 +40,7 @@ def place(tmp_path, monkeypatch):
     monkeypatch.setattr(release, "rooms", lambda seeds: found)
     (tmp_path / "recipe.toml").write_text(RECIPE)
     stores = {"frames": store.measured(found[:2], tmp_path / "data", quiet)}
-    ready, _ = evaluation_frames(found[2:], "published", quiet)
+    ready, _ = evaluation_frames(found[2:], PROTOCOLS["published"], quiet)
     recipe = Recipe.read(tmp_path / "recipe.toml")
     train(variant(NAME), recipe, stores, ready, tmp_path / "run")
     return tmp_path

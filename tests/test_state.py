@@ -11,6 +11,7 @@ from zoo.data import store
 from zoo.data.frames import frames
 from zoo.errors import ZooError
 from zoo.evaluation.evaluate import evaluation_frames
+from zoo.evaluation.protocols import PROTOCOLS
 from zoo.model.network import FastDepth
 from zoo.prune.widths import blocks, resized
 from zoo.training import state
@@ -42,7 +43,7 @@ def folder(tmp_path_factory):
 def given(folder, tmp_path_factory):
     found = frames(folder)
     stores = {"frames": store.measured(found[:2], tmp_path_factory.mktemp("cache"), quiet)}
-    return stores, evaluation_frames(found[2:], "published", quiet)[0]
+    return stores, evaluation_frames(found[2:], PROTOCOLS["published"], quiet)[0]
 
 
 @pytest.fixture(scope="module")

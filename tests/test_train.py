@@ -14,6 +14,7 @@ from zoo.data import store
 from zoo.data.frames import frames
 from zoo.errors import ZooError
 from zoo.evaluation.evaluate import evaluation_frames
+from zoo.evaluation.protocols import PROTOCOLS
 from zoo.model.network import FastDepth, initialise
 from zoo.training import train as training
 from zoo.training.optimizer import Muon, orthogonal, split
@@ -46,7 +47,7 @@ def given(folder, tmp_path_factory, pruned):
         "frames": store.measured(found[:3], cache / "frames", quiet),
         "photos": store.pseudo_labelled(photos, pruned, "pruned", cache / "photos", quiet),
     }
-    return stores, evaluation_frames(found[3:], "published", quiet)[0]
+    return stores, evaluation_frames(found[3:], PROTOCOLS["published"], quiet)[0]
 
 
 def weights(path):

@@ -18,9 +18,15 @@ Layers = Annotated[bool, typer.Option("--layers", help="Show every layer.")]
 TvmTarget = Annotated[str | None, typer.Option("--target", help="Instead of a device: a target of TVM's, as JSON.")]
 
 Dataset = Annotated[
-    Path, typer.Option("--dataset", help="Folder with rgb/ and depth/ (16-bit PNG), folder of .h5 files, or .mat file.")
+    Path,
+    typer.Option(
+        "--dataset", help="Folder with rgb/ and depth/ (16-bit PNG), .h5 file or folder of them, or .mat file."
+    ),
 ]
-Scale = Annotated[float, typer.Option(min=1e-6, help="Units of depth/ to the metre.")]
+Scale = Annotated[
+    float | None,
+    typer.Option(min=1e-6, help="Units of depth to the metre; default 1000 for pictures, 1 for .h5 and .mat."),
+]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Write over files that this command did not write before.")
 ]

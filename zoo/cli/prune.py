@@ -35,7 +35,7 @@ def prune(
     cost: Annotated[str, typer.Option(help="macs, params, or latency:DEVICE (zoo devices).")] = "macs",
     uniform: Annotated[bool, typer.Option("--uniform", help="Narrow all blocks alike, without a search.")] = False,
     dataset: Dataset | None = None,
-    scale: Scale = 1000,
+    scale: Scale = None,
     hold_out: Annotated[int, typer.Option(min=1, help="Frames, the last by name, that nothing is chosen by.")] = 80,
     choose_by: Annotated[int, typer.Option(min=1, help="Frames before those, by which proposals are compared.")] = 40,
     photos: Photos = None,
@@ -86,6 +86,7 @@ def prune(
     from .. import outputs
     from ..data.sources import Request, prepare
     from ..evaluation.evaluate import evaluation_frames
+    from ..evaluation.protocols import PROTOCOLS
     from ..files import put
     from ..prune.netadapt import Search, netadapt, targets
     from ..training.recipe import Recipe
@@ -124,10 +125,19 @@ def prune(
         put(told_in, console.dumps(report).encode())
 
     with console.progress(f"pruning {variant.name}") as tick:
-        request = Request(dataset, cache or out / "data", scale, hold_out + choose_by, photos, teacher or (), mirror)
+        request = Request(
+            dataset,
+            cache or out / "data",
+            scale=scale,
+            hold_out=hold_out + choose_by,
+            photos=photos,
+            teachers=teacher or (),
+            mirror=mirror,
+        )
         data = prepare(request, tick)
-        chosen_by, unfit = evaluation_frames(data.held_out[:-hold_out], "published", tick)
-        frames, skipped = evaluation_frames(data.held_out[-hold_out:], "published", tick)
+        how = PROTOCOLS["published"]
+        chosen_by, unfit = evaluation_frames(data.held_out[:-hold_out], how, tick)
+        frames, skipped = evaluation_frames(data.held_out[-hold_out:], how, tick)
         say_skipped([*unfit, *skipped, *data.skipped])
         torch.set_num_threads(1)
         found, _ = netadapt(
@@ -139,7 +149,7 @@ def prune(
     if not json:
         console.heading(f"{out}: {found.variant.name}, {report['left']:.0%} of the {unit} of {variant.name}")
         console.out.print(table)
-    show(f"{out}: {found.variant.name}", "published", len(frames), scores, json, report)
+    show(f"{out}: {found.variant.name}", how, len(frames), scores, json, report)
 
 
 def _origin(variant: Variant, cost: str, how: str) -> dict[str, Any]:

@@ -23,10 +23,13 @@ def train(
         Path, typer.Option("-o", "--out", help="Checkpoint folder to write; a stopped run goes on from it.")
     ],
     model: Annotated[str, typer.Option("-m", "--model", help="The variant to train.")] = "fastdepth_pruned",
-    scale: Scale = 1000,
+    scale: Scale = None,
     hold_out: Annotated[
         int, typer.Option(min=1, help="Frames, the last by name, to validate on and not train on.")
     ] = 80,
+    reserve: Annotated[
+        int, typer.Option(min=0, help="Frames, the first by name, to leave out altogether: no run is chosen by them.")
+    ] = 0,
     photos: Photos = None,
     teacher: Teacher = None,
     mirror: Mirror = False,
@@ -49,6 +52,7 @@ def train(
 
     from ..data.sources import Request, prepare
     from ..evaluation.evaluate import evaluation_frames
+    from ..evaluation.protocols import PROTOCOLS
     from ..training.distributed import join, leave, rank_and_size, wait
     from ..training.recipe import Recipe
     from ..training.train import train as run
@@ -71,11 +75,22 @@ def train(
     with console.progress(f"training {which.name}") as tick:
         if rank:
             wait()  # until the first process has made the data ready
-        request = Request(dataset, cache or out / "data", scale, hold_out, photos, teacher or (), mirror, rooms)
+        request = Request(
+            dataset,
+            cache or out / "data",
+            scale=scale,
+            hold_out=hold_out,
+            reserve=reserve,
+            photos=photos,
+            teachers=teacher or (),
+            mirror=mirror,
+            rooms=rooms,
+        )
         data = prepare(request, tick)
         if not rank:
             wait()
-        held_out, skipped = evaluation_frames(data.held_out, "published", tick)
+        how = PROTOCOLS["published"]
+        held_out, skipped = evaluation_frames(data.held_out, how, tick)
         if not rank:
             report([*skipped, *data.skipped])
         begin = load(init) if init else None
@@ -83,7 +98,7 @@ def train(
     leave()
     if rank:
         return
-    show(f"{out}: {which.name}", "published", len(held_out), scores, json, {"folder": str(out)})
+    show(f"{out}: {which.name}", how, len(held_out), scores, json, {"folder": str(out)})
 
 
 def claim(

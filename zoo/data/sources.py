@@ -20,12 +20,14 @@ from .teacher import teacher
 
 @dataclass(frozen=True)
 class Request:
-    """What a user wants to train on. The last `hold_out` frames by name are for validation."""
+    """What a user wants to train on. The last `hold_out` frames by name are for validation; the first `reserve`
+    are not looked at, so that no run is chosen by them."""
 
     dataset: Path
     cache: Path
-    scale: float = 1000
+    scale: float | None = None  # units to the metre, if not those of the layout
     hold_out: int = 80
+    reserve: int = 0
     photos: Path | None = None
     teachers: Sequence[str] = ()  # variants or checkpoint folders
     mirror: bool = False  # whether they are asked about mirrored views too
@@ -34,11 +36,9 @@ class Request:
     def split(self) -> tuple[list[Frame], list[Frame]]:
         """(frames to train on, frames held out). Raises ZooError if that leaves none to train on."""
         found = frames(self.dataset, self.scale)
-        if len(found) <= self.hold_out:
-            raise ZooError(
-                f"{self.dataset}: {len(found)} frames; more than {self.hold_out} are needed, as those are held out"
-            )
-        return found[: -self.hold_out], found[-self.hold_out :]
+        if len(found) <= (kept := self.reserve + self.hold_out):
+            raise ZooError(f"{self.dataset}: {len(found)} frames; more than {kept} are needed, as those are held out")
+        return found[self.reserve : -self.hold_out], found[-self.hold_out :]
 
 
 def _frames(request: Request, tick: Tick) -> Store:

@@ -65,7 +65,7 @@ def measured(frames: Sequence[Frame], folder: Path, tick: Tick) -> Store:
             except ZooError as error:
                 yield str(error)
 
-    key = _key("measured", *(frame.name for frame in frames))
+    key = _key("measured", *(f"{frame.name} {frame.scale:g}" for frame in frames))
     return _store(folder, key, len(frames), FRAME, FRAME, image.CROP[1] / image.COVER[1], samples)
 
 

@@ -14,9 +14,8 @@ from .. import image
 from ..data.frames import Frame
 from ..errors import ZooError
 from . import metrics
+from .protocols import Protocol
 
-NEAREST_M, FARTHEST_M = 0.0, 9.9  # the mask, both ends excluded
-PROTOCOLS = ("published", "whole")
 Network = Callable[[Tensor], Tensor]  # (1, 3, H, W) -> (1, 1, H, W) metres, in eval mode
 Tick = Callable[[str, int, int], None]
 
@@ -29,22 +28,22 @@ class EvaluationFrame:
     view: NDArray[np.float32]
     depth: NDArray[np.float32]
     mask: NDArray[np.bool_]
+    limits: tuple[float, float] | None = None  # of predictions, in metres
 
 
-def evaluation_frame(frame: Frame, protocol: str, height: int = 224, width: int = 224) -> EvaluationFrame:
-    """`published`: both cropped and thinned to the input's size. `whole`: the whole picture in, compared at full size."""
+def evaluation_frame(frame: Frame, protocol: Protocol, height: int = 224, width: int = 224) -> EvaluationFrame:
+    """The frame as a protocol wants it. Raises ZooError that names it."""
     picture, depth = frame.load()
-    if protocol == "published":
-        view, depth = image.published(picture, height, width), image.published_depth(depth, height, width)
-    else:
-        view = image.whole(picture, height, width)
-    mask = (depth > NEAREST_M) & (depth < FARTHEST_M)
-    if not mask.any():
-        raise ZooError(f"{frame.name}: no depth between {NEAREST_M:g} and {FARTHEST_M} m to compare with")
-    return EvaluationFrame(frame.name, view, depth, mask)
+    try:
+        shown = protocol.show(picture, depth, height, width)
+    except ZooError as error:
+        raise ZooError(f"{frame.name}: {error}") from error
+    return EvaluationFrame(frame.name, *shown, protocol.limits)
 
 
-def evaluation_frames(frames: Sequence[Frame], protocol: str, tick: Tick) -> tuple[list[EvaluationFrame], list[str]]:
+def evaluation_frames(
+    frames: Sequence[Frame], protocol: Protocol, tick: Tick
+) -> tuple[list[EvaluationFrame], list[str]]:
     """(the frames that can be evaluated, why others cannot). Raises ZooError if none can."""
     ready, skipped = [], []
     for i, frame in enumerate(frames):
@@ -68,9 +67,11 @@ def predict(network: Network, frame: EvaluationFrame) -> NDArray[np.float32]:
 def evaluate(
     network: Network, frames: Sequence[EvaluationFrame], tick: Tick = lambda *_: None
 ) -> tuple[dict[str, float], list[dict[str, float]]]:
-    """(mean metrics, metrics of each frame) of a network."""
+    """(mean metrics with bias and spread of the scale, metrics of each frame) of a network."""
     rows = []
     for i, frame in enumerate(frames):
-        rows.append(metrics.measure(predict(network, frame), frame.depth, frame.mask))
+        rows.append(metrics.measure(predict(network, frame), frame.depth, frame.mask, frame.limits))
         tick(f"delta1 {np.mean([row['delta1'] for row in rows]):.3f}", i + 1, len(frames))
-    return metrics.mean(rows), rows
+    scores = metrics.mean(rows) | metrics.bias_and_spread(rows)
+    del scores["depth_ratio"]
+    return scores, rows

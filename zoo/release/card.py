@@ -17,6 +17,8 @@ METRICS = {
     "abs_rel": "abs-rel",
     "log10": "log10",
     "delta1_scaled": "delta1, median-scaled",
+    "depth_bias": "depth bias",
+    "depth_spread": "depth spread",
 }
 PREVIEW = """
 **These are preview weights**: {minutes} minutes of training on {hardware}. They show that everything works
@@ -100,6 +102,7 @@ research use. The held-out frames were never trained on; they were looked at whi
 | {held["frames"]} held-out frames of NYU Depth v2 | {row} |
 | {rooms["frames"]} rendered rooms, exact depth | {room_row} |
 
+Depth bias: by how much the median depth is off (0.05: 5 % too far); depth spread: how much that varies between frames.
 From the teacher's depth its own differs by {
         held["from_teacher"]:.0%} on those frames, which the teacher was trained on, and by
 {rooms["from_teacher"]:.0%} on the rooms, which neither has seen (median over all pixels).

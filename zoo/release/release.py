@@ -23,7 +23,8 @@ from .. import console
 from ..data.frames import frames as read
 from ..data.frames import rooms
 from ..errors import ZooError
-from ..evaluation.evaluate import FARTHEST_M, EvaluationFrame, evaluate, evaluation_frames, predict
+from ..evaluation.evaluate import EvaluationFrame, evaluate, evaluation_frames, predict
+from ..evaluation.protocols import PROTOCOLS
 from ..files import put
 from ..model.network import FastDepth, count
 from ..training import recipe_v1
@@ -78,12 +79,12 @@ def release(
         put(RECIPES / f"{variant.name}.toml", recipe.read_bytes())
     notes = {"trained_on_rooms": 0} | notes | {"curve": curve(DOCS / f"training-{variant.name}.csv")}
     known = load(str(teacher))
-    folder = BUNDLED / variant.name
+    folder, how = BUNDLED / variant.name, PROTOCOLS["published"]
     for name, kind in (("held_out", found[-hold_out:]), ("rooms", rooms(ROOMS))):
-        ready, _ = evaluation_frames(kind, "published", lambda *_: None)
+        ready, _ = evaluation_frames(kind, how, lambda *_: None)
         scores, rows = evaluate(network, ready)
         notes[name] = {
-            **{"frames": len(ready), "protocol": "published", "mask": f"0 < depth < {FARTHEST_M} m"},
+            **{"frames": len(ready), "protocol": how.name, "mask": how.mask},
             **{key: round(value, 4) for key, value in scores.items()},
             "from_teacher": round(difference(network, known, ready), 4),
         }
