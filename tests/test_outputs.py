@@ -261,7 +261,7 @@ def test_training_does_not_write_over_what_it_starts_from(zoo, tmp_path):
     frames.mkdir()
     small_frames(frames, 6)
     assert zoo("prune", "-m", "fastdepth", "--to", "fastdepth_pruned", "-o", "cut", cwd=tmp_path)[0] == 0
-    words = ("train", "-m", "cut", "--from", "cut", "--config", ROOT / "zoo" / "recipes" / "scratch.toml")
+    words = ("train", "-m", "cut", "--init", "cut", "--config", ROOT / "zoo" / "recipes" / "scratch.toml")
     refused(zoo, tmp_path, "is the input", *words, "--dataset", "frames", "--hold-out", "2", "-o", "cut")
 
 
