@@ -16,7 +16,7 @@ test: $(VENV)/ready
 check: $(VENV)/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy zoo kernels
+	.ci/types $(BIN)/mypy
 	$(BIN)/pytest $(TOGETHER)
 
 boards: $(VENV)/ready

@@ -43,7 +43,7 @@ def fastdepth(
     """
     options = {"weights": weights, "progress": progress, "revision": revision, "cache_dir": cache_dir}
     options |= {"local_files_only": local_files_only, "device": device}
-    return _zoo("loading").load("fastdepth", pretrained, **options)
+    return _zoo("weights.load").load("fastdepth", pretrained, **options)
 
 
 def fastdepth_pruned(
@@ -64,7 +64,7 @@ def fastdepth_pruned(
     """
     options = {"weights": weights, "progress": progress, "revision": revision, "cache_dir": cache_dir}
     options |= {"local_files_only": local_files_only, "device": device}
-    return _zoo("loading").load("fastdepth_pruned", pretrained, **options)
+    return _zoo("weights.load").load("fastdepth_pruned", pretrained, **options)
 
 
 def fastdepth_netadapt(
@@ -85,7 +85,7 @@ def fastdepth_netadapt(
     """
     options = {"weights": weights, "progress": progress, "revision": revision, "cache_dir": cache_dir}
     options |= {"local_files_only": local_files_only, "device": device}
-    return _zoo("loading").load("fastdepth_netadapt", pretrained, **options)
+    return _zoo("weights.load").load("fastdepth_netadapt", pretrained, **options)
 
 
 def transforms(*, crop=True):
@@ -94,4 +94,4 @@ def transforms(*, crop=True):
     crop=True: the published recipe, made for 640x480 frames: scale to 333x250, centre crop 304x228, squeeze to 224x224,
     nearest neighbour throughout. crop=False: the whole picture, bilinear, so that every pixel gets a depth.
     """
-    return _zoo("loading").Transform(crop=crop)
+    return _zoo("weights.load").Transform(crop=crop)

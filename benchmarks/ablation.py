@@ -130,12 +130,12 @@ def _time(
 def _variant(name: str, folder: Path) -> Iterator[tuple[Row, Callable[[int], Run], np.ndarray]]:
     """A network of the zoo, eagerly and compiled."""
     import zoo
-    from zoo.kernels.build import build
+    from zoo.inference.predictor import runner
+    from zoo.kernels.artifact.build import build
     from zoo.kernels.device import host
-    from zoo.kernels.export import trace
+    from zoo.kernels.ir.trace import trace
     from zoo.kernels.runtime.fastdepth import MANIFEST, FastDepth
-    from zoo.network import count
-    from zoo.predict import runner
+    from zoo.model.network import count
 
     network = zoo.load(name, pretrained=False)
     height, width = network.variant.input
@@ -152,7 +152,7 @@ def _variant(name: str, folder: Path) -> Iterator[tuple[Row, Callable[[int], Run
         yield facts | {"runtime": "zoo", "status": f"not compiled: {error}"}, lambda _: eager, image
         return
     steps = json.loads((path / MANIFEST).read_text())["steps"]
-    tuned = {"steps": len(steps), "steps_tuned": sum(step["source"] != "default" for step in steps)}
+    tuned = {"steps": len(steps), "steps_tuned": sum(step["provenance"] != "default" for step in steps)}
     yield (
         facts | tuned | {"runtime": "zoo", "status": "ok", "error_to": eager(image)},
         lambda n: FastDepth(path, n),

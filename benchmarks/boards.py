@@ -20,6 +20,7 @@ import typer
 from zoo import console
 from zoo.kernels.device import records
 from zoo.kernels.runtime.fastdepth import LIBRARY, PARAMETERS
+from zoo.kernels.targets import target_of
 
 LARGEST, LONGEST = 6_500_000, 180  # bytes, seconds
 
@@ -37,7 +38,7 @@ def main(
         for i, record in enumerate(devices):
             tick(record.name, i, len(devices))
             made = row(model, record.name, out / record.name)
-            rows.append(made | {"kind": record.gpu.arch if record.gpu else f"{record.machine}, {record.lanes} lanes"})
+            rows.append(made | {"kind": target_of(record).summary})
     if json_:
         json_.write_text("".join(json.dumps(made) + "\n" for made in rows))
     console.heading(f"{model}, compiled on this machine; boards: nothing here was run on them")

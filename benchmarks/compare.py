@@ -84,7 +84,7 @@ def compare(
 
 
 def _measure(models: list[str], names: list[str], counts: list[int], target: Device) -> list[measure.Row]:
-    from zoo.kernels.peak import peak
+    from zoo.kernels.bench.peak import peak
 
     rows: list[measure.Row] = []
     with console.progress("comparing") as tick:

@@ -25,7 +25,7 @@ def machine() -> dict[str, Any]:
     import psutil
 
     from zoo.kernels.device import host
-    from zoo.kernels.measure import processor_name
+    from zoo.kernels.processor import name as processor_name
 
     governor = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
     memory = psutil.virtual_memory().total / 2**30

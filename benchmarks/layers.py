@@ -27,9 +27,9 @@ from benchmarks.runtimes import Job, find, onnx, versions  # noqa: E402
 from zoo import console  # noqa: E402
 from zoo.errors import ZooError  # noqa: E402
 from zoo.files import put  # noqa: E402
-from zoo.kernels.bench import Timing, bench, least_bytes  # noqa: E402
+from zoo.kernels.bench.bench import Timing, bench, least_bytes  # noqa: E402
 from zoo.kernels.errors import KernelError  # noqa: E402
-from zoo.kernels.workload import Workload  # noqa: E402
+from zoo.kernels.ir.workload import Workload  # noqa: E402
 
 RUNTIMES = ("zoo", "onnxruntime")
 ROUNDS, RUNS = 5, 40
@@ -59,8 +59,8 @@ def layers(job: Job, tick: measure.Tick) -> list[measure.Row]:
     """A row per layer and runtime; the two in turn, medians over all rounds."""
     import psutil
 
+    from zoo.kernels.bench.peak import peak
     from zoo.kernels.device import host
-    from zoo.kernels.peak import peak
 
     most = peak(host(), 1)
     ours: list[list[float]] = []

@@ -155,7 +155,7 @@ def _expected(model: str) -> tuple[Any, int]:
     import torch
 
     import zoo
-    from zoo.network import count
+    from zoo.model.network import count
 
     network = zoo.load(model)
     with torch.inference_mode():

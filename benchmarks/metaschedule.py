@@ -32,10 +32,11 @@ sys.path.append(str(ROOT))
 from benchmarks.conditions import conditions  # noqa: E402
 from zoo import console  # noqa: E402
 from zoo.kernels.device import Device, host  # noqa: E402
-from zoo.kernels.log import Record  # noqa: E402
-from zoo.kernels.measure import FLUSH, RUNS, Worker  # noqa: E402
-from zoo.kernels.tune import tune  # noqa: E402
-from zoo.kernels.workload import Workload  # noqa: E402
+from zoo.kernels.ir.workload import Workload  # noqa: E402
+from zoo.kernels.records import Record  # noqa: E402
+from zoo.kernels.tuning.local import LocalRunner  # noqa: E402
+from zoo.kernels.tuning.measure import FLUSH, RUNS  # noqa: E402
+from zoo.kernels.tuning.search import tune  # noqa: E402
 
 LAYERS = [
     "pointwise1s1-f32-c88-k120-56x56+relu6",
@@ -123,12 +124,12 @@ def ours(w: Workload, device: Device, seconds: float) -> list[Record]:
     class Enough(Exception):  # noqa: N818
         pass
 
-    with Worker(device) as worker:
+    with LocalRunner(device) as runner:
 
         def measure(w: Workload, knobs: dict[str, int]) -> Record:
             if (left := end - time.monotonic()) <= 0:
                 raise Enough
-            return worker.measure(w, knobs, left)
+            return runner.measure(w, knobs, left)
 
         with contextlib.suppress(Enough):
             tune([w], device, 1_000_000, records, measure, lambda _: None)
@@ -142,7 +143,7 @@ def unscheduled(w: Workload, device: Device) -> Any:
 
     from zoo.kernels.algorithm import ALGORITHMS
 
-    function = te.create_prim_func(ALGORITHMS[w.kind].compute(w, device.lanes))
+    function = te.create_prim_func(ALGORITHMS[w.kind].compute(w, device.simd_lanes))
     return tvm.IRModule({"main": function.with_attr("global_symbol", "main")})
 
 
@@ -166,7 +167,7 @@ def metaschedule(w: Workload, device: Device, space: str, folder: Path) -> None:
         str(folder),
         max_trials_global=1_000_000,
         num_trials_per_iter=BATCH,
-        space=_space(space, device.lanes),
+        space=_space(space, device.simd_lanes),
         builder=meta_schedule.builder.LocalBuilder(timeout_sec=BUILD_LIMIT),
         runner=meta_schedule.runner.LocalRunner(evaluator_config=evaluator),
         seed=0,
@@ -216,22 +217,18 @@ def counted(folder: Path) -> tuple[int, int]:
 
 def timed(w: Workload, device: Device, knobs: dict[str, int], folder: Path) -> tuple[float, float | None]:
     """Median milliseconds of both, in turn, on one processor, the cache flushed before every run as the tuner does."""
-    import numpy as np
     import tvm
-    from tvm import te
     from tvm.s_tir import meta_schedule
 
-    from zoo.kernels.algorithm import ALGORITHMS
-    from zoo.kernels.schedule.cpu import schedule
+    from zoo.kernels.algorithm import operands
+    from zoo.kernels.targets import scheduled
 
-    operands = ALGORITHMS[w.kind].compute(w, device.lanes)
-    modules = {"zoo": schedule(te.create_prim_func(operands), w, device, knobs, "main").mod}
+    modules = {"zoo": scheduled(w, device, knobs, "main").mod}
     if counted(folder)[1]:
         database = meta_schedule.database.JSONDatabase(work_dir=str(folder))
         found = database.query_ir_module(unscheduled(w, device), target_of(device), "main")
         modules["metaschedule"] = found
-    rng = np.random.default_rng(0)
-    tensors = [tvm.runtime.tensor(rng.random([int(n) for n in o.shape], np.float32)) for o in operands]
+    tensors = [tvm.runtime.tensor(values) for values in operands(w, device.simd_lanes)]
     built = {name: tvm.compile(module, target=target_of(device)).jit() for name, module in modules.items()}
     times: dict[str, list[float]] = {name: [] for name in modules}
     allowed = os.sched_getaffinity(0)

@@ -77,7 +77,7 @@ def accuracy() -> None:
         notes = json.loads(path.read_text())["notes"]
         held = notes["held_out"]
         numbers = (f"{held['delta1']:.3f}", f"{held['rmse_m']:.3f}", f"{held['abs_rel']:.3f}")
-        where = f"{held['frames']} held-out NYU frames, {held['recipe']}, {held['mask']}"
+        where = f"{held['frames']} held-out NYU frames, {held['protocol']}, {held['mask']}"
         table.add_row(path.parent.name, notes["status"], *numbers, where)
     console.out.print(table)
 
@@ -99,8 +99,8 @@ def published() -> None:
 def devices() -> None:
     """What the tuning logs add up to, per device and network."""
     from zoo.kernels.device import records
-    from zoo.kernels.log import best, path_of, per_convolution, read
-    from zoo.kernels.rewrite import rewrite
+    from zoo.kernels.ir.rewrite import rewrite
+    from zoo.kernels.records import best, path_of, per_convolution, read
 
     console.out.print()
     console.heading("4. Per device: the best time known of every layer by itself, added up")
@@ -109,9 +109,9 @@ def devices() -> None:
     for device in records():
         known = read(path_of(device))[0]
         tuned, alone = best(known, device), per_convolution(known)
-        sources = ", ".join(sorted({record.source for record in known}))
+        sources = ", ".join(sorted({record.provenance for record in known}))
         for model, plan in networks.items():
-            workloads = [step.workload for step in rewrite(plan, device.lanes).steps]
+            workloads = [step.workload for step in rewrite(plan, device.simd_lanes).steps]
             times = [tuned[w].time if w in tuned else alone.get(w.bare) for w in workloads]
             found = [seconds for seconds in times if seconds is not None]
             if found:
@@ -121,7 +121,7 @@ def devices() -> None:
 
 def _networks() -> dict[str, Any]:
     import zoo
-    from zoo.kernels.export import trace
+    from zoo.kernels.ir.trace import trace
     from zoo.variant import catalogue
 
     return {variant.name: trace(zoo.load(variant.name), 224, 224) for variant in catalogue() if variant.weights}

@@ -20,11 +20,11 @@ import typer
 from zoo import console
 from zoo.kernels.device import Device
 from zoo.kernels.device import device as find
-from zoo.kernels.log import Record, append, read
-from zoo.kernels.measure import Worker
-from zoo.kernels.schedule.knobs import space
-from zoo.kernels.tune import tune
-from zoo.kernels.workload import Workload
+from zoo.kernels.ir.workload import Workload
+from zoo.kernels.records import Record, append, read
+from zoo.kernels.targets import target_of
+from zoo.kernels.tuning.local import LocalRunner
+from zoo.kernels.tuning.search import tune
 
 LAYERS = [
     "stem3s2-f32-c3-k16-224x224+relu6",
@@ -44,11 +44,11 @@ Times = dict[tuple[Workload, tuple[tuple[str, int], ...]], Record]
 def measure_all(path: Path, device: Device) -> None:
     """Measure every setting that the file lacks."""
     known = {(r.workload, *r.knobs.items()) for r in read(path)[0]}
-    settings = [(w, knobs) for w in map(Workload.parse, LAYERS) for knobs in space(w, device)]
+    settings = [(w, knobs) for w in map(Workload.parse, LAYERS) for knobs in target_of(device).space(w)]
     missing = [(w, knobs) for w, knobs in settings if (w, *knobs.items()) not in known]
-    with Worker(device) as worker, console.progress("measuring") as tick:
+    with LocalRunner(device) as runner, console.progress("measuring") as tick:
         for i, (w, knobs) in enumerate(missing):
-            append(path, [worker.measure(w, knobs)])
+            append(path, [runner.measure(w, knobs)])
             tick(str(w), i, len(missing))
 
 

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo import Predictor, console, image, load, picture
-from zoo.kernels.build import build
+from zoo import Predictor, console, image, load
+from zoo.inference.predictor import one_thread
+from zoo.kernels.artifact.build import build
+from zoo.kernels.artifact.verify import RUNS, verify
 from zoo.kernels.device import host
-from zoo.kernels.export import trace
+from zoo.kernels.ir.trace import trace
 from zoo.kernels.runtime.fastdepth import FastDepth
-from zoo.kernels.verify import RUNS, verify
-from zoo.predict import one_thread
 from zoo.variant import variant
+from zoo.visual import picture
 
 NAME = "fastdepth_pruned"
 OUT = Path("build/demo")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import platform
 import re
 import tomllib
 from collections.abc import Mapping
@@ -12,16 +10,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from . import processor
 from .errors import KernelError
 from .files import get
 
 FOLDER = Path(__file__).parent / "devices"
-CUDA = "libcuda.so.1"  # the driver, as Linux names it
-CPUINFO = Path("/proc/cpuinfo")
 LANES = (1, 4, 8, 16)
-MACHINES = ("aarch64", "x86_64")
-KINDS: dict[str, type] = dict.fromkeys(("name", "summary", "machine", "linker", "source"), str)
-KINDS |= {"target": dict, "lanes": int, "registers": int, "requires": list}
+TYPES: dict[str, type] = dict.fromkeys(("name", "summary", "kind", "arch", "zig_target", "source"), str)
+TYPES |= {"target": dict, "simd_lanes": int, "simd_registers": int, "cpu_features": list}
+RENAMED = {"machine": "arch", "linker": "zig_target"}  # keys of version 1
+RENAMED |= {"lanes": "simd_lanes", "registers": "simd_registers", "requires": "cpu_features"}
 
 
 @dataclass(frozen=True)
@@ -47,12 +45,13 @@ class Device:
 
     name: str
     summary: str
-    machine: str  # as platform.machine() says
+    kind: str  # the folder of kernels/targets that makes its kernels
+    arch: str  # of its processor, as platform.machine() says
     target: Mapping[str, Any]  # what TVM is told
-    linker: str  # architecture, system and oldest C library, as zig names them
-    lanes: int  # float32 values of one vector register; 1 where threads take their place
-    registers: int  # vector registers, or registers of a thread
-    requires: tuple[str, ...]  # CPU features, as the kernel's /proc/cpuinfo names them
+    zig_target: str  # architecture, system and oldest C library, as zig names them
+    simd_lanes: int  # 32-bit values of one vector register; 1 where threads take their place
+    simd_registers: int  # vector registers, or registers of a thread
+    cpu_features: tuple[str, ...]  # that it must have, as the kernel's /proc/cpuinfo names them
     source: str  # where these facts were read
     board: bool = False  # a board is chosen by name; `host` is always a class
     gpu: Gpu | None = None
@@ -61,57 +60,48 @@ class Device:
     @property
     def runs_here(self) -> bool:
         """Whether this machine can run what is compiled for the device."""
-        fits = self.machine == platform.machine() and set(self.requires) <= features()
-        return fits and (self.gpu is None or _cuda())
+        from .targets import target_of
 
-
-def _gpu(record: Mapping[str, Any]) -> Gpu:
-    target = record["target"]
-    return Gpu(arch=target["mcpu"], threads=target["max_num_threads"], **record["gpu"])
-
-
-@cache
-def _cuda() -> bool:
-    """Whether there is a CUDA driver."""
-    try:
-        ctypes.CDLL(CUDA)
-    except OSError:
-        return False
-    return True
+        return target_of(self).runs_here
 
 
 @cache
 def records() -> tuple[Device, ...]:
-    """Every known device: classes, most capable first within a machine, then boards."""
+    """Every known device: classes, most capable first within an architecture, then boards."""
     found = [_read(path) for path in sorted(FOLDER.glob("*.toml"), reverse=True)]
     return tuple(sorted(found, key=lambda device: device.board))
 
 
 def _read(path: Path) -> Device:
     try:
-        return made(tomllib.loads(get(path).decode()))
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        # TOML that is none is a ValueError
+        return parse(tomllib.loads(get(path).decode()))
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:  # tomllib's are ValueErrors
         what = f"{error} is missing" if isinstance(error, KeyError) else error
         raise KernelError(f"{path}: not a device record ({what})") from error
 
 
-def made(record: Mapping[str, Any]) -> Device:
-    """The device that a record describes. Raises KeyError, TypeError or ValueError where it is none."""
-    for key, kind in KINDS.items():
-        if not isinstance(record[key], kind):
-            raise TypeError(f"{key} is {record[key]!r}, not {kind.__name__}")
+def parse(record: Mapping[str, Any]) -> Device:
+    """The device that a record describes. Raises KeyError, TypeError or ValueError where it does not describe one."""
+    from .targets import target_of
+
+    if old := [f"{key} is now {RENAMED[key]}" for key in record if key in RENAMED]:
+        raise ValueError(f"its keys have new names: {', '.join(old)}; and kind is new: cpu or cuda")
+    for key, expected in TYPES.items():
+        if not isinstance(record[key], expected):
+            raise TypeError(f"{key} is {record[key]!r}, not {expected.__name__}")
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", record["name"]):
         raise ValueError(f"name {record['name']!r}: small letters, digits and dashes")
-    if record["lanes"] not in LANES:
-        raise ValueError(f"lanes {record['lanes']}: there are {', '.join(map(str, LANES))}")
-    if record["machine"] not in MACHINES:
-        raise ValueError(f"machine {record['machine']!r}: there are {' and '.join(MACHINES)}")
+    if record["simd_lanes"] not in LANES:
+        raise ValueError(f"simd_lanes {record['simd_lanes']}: there are {', '.join(map(str, LANES))}")
     gpu = _gpu(record) if "gpu" in record else None
-    must = {"kind": "nvptx"} if gpu else {"kind": "llvm", "mtriple": f"{record['machine']}-linux-gnu"}
-    if not must.items() <= record["target"].items():
-        raise ValueError(f"target: it must hold {must}")
-    return Device(**{**record, "requires": tuple(record["requires"]), "gpu": gpu})
+    found = Device(**{**record, "cpu_features": tuple(record["cpu_features"]), "gpu": gpu})
+    target_of(found).validate()
+    return found
+
+
+def _gpu(record: Mapping[str, Any]) -> Gpu:
+    target = record["target"]
+    return Gpu(arch=target["mcpu"], threads=target["max_num_threads"], **record["gpu"])
 
 
 def device(name: str) -> Device:
@@ -129,21 +119,8 @@ def device(name: str) -> Device:
 
 
 def host() -> Device:
-    """The most capable class whose machine and features are this machine's."""
+    """The most capable class whose architecture and features are this machine's."""
     for record in records():
         if record.runs_here and not record.board:
             return record
-    raise KernelError(f"no device record fits this machine ({platform.machine()}); see zoo devices")
-
-
-@cache
-def features() -> frozenset[str]:
-    """CPU features that this machine's kernel reports, in the spelling of the records."""
-    try:
-        lines = CPUINFO.read_text().splitlines()
-    except OSError:
-        return frozenset()
-    words = next(
-        (line.split(":", 1)[1].split() for line in lines if line.lower().startswith(("flags", "features"))), []
-    )
-    return frozenset(word.replace("sse4_2", "sse4.2") for word in words)
+    raise KernelError(f"no device record fits this machine ({processor.arch()}); see zoo devices")

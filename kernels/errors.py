@@ -6,4 +6,4 @@ class KernelError(Exception):
 
 
 class UnreachableError(KernelError):
-    """A board cannot be reached, or not any more; the others may go on."""
+    """A board cannot be reached, or no longer; the others may go on."""

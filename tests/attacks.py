@@ -107,7 +107,7 @@ def archived(content, storages=()):
 
 def streamed(content):
     """As torch wrote it before 1.6."""
-    from zoo.legacy import MAGIC, PROTOCOL
+    from zoo.importers.legacy import MAGIC, PROTOCOL
 
     head = b"".join(pickle.dumps(value, 2) for value in (MAGIC, PROTOCOL, {}))
     return head + content + pickle.dumps([], 2)
@@ -121,7 +121,7 @@ def safetensors(header, data=b""):
 
 @cache
 def bundled(file="model.safetensors"):
-    from zoo.hub import BUNDLED
+    from zoo.weights.hub import BUNDLED
 
     return (BUNDLED / "fastdepth_pruned" / file).read_bytes()
 
@@ -226,7 +226,10 @@ def pictures():
 
 def cases(folder):
     """(what it is, what makes its file or the files of a folder, how it is opened), a case each."""
-    from zoo import convert, image, legacy, loading
+    from zoo import image
+    from zoo import importers as convert
+    from zoo.importers import legacy
+    from zoo.weights import load as loading
 
     for name, attack in pickles(folder / "owned").items():
         content = attack if isinstance(attack, bytes) else pickle.dumps(attack, 2)

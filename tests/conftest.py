@@ -13,15 +13,28 @@ from PIL import Image
 
 from commands import Commands
 from zoo.data.rooms import render
-from zoo.kernels.build import build
+from zoo.kernels.artifact.build import build
 from zoo.kernels.device import host
-from zoo.kernels.export import trace
-from zoo.network import FastDepth, initialise
-from zoo.variant import variant
+from zoo.kernels.ir.trace import trace
+from zoo.model.network import FastDepth, initialise
+from zoo.variant import Variant, catalogue, variant
 
 ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT))  # benchmarks/ is not installed
 DATA = ROOT.parent / "shared" / "data"
+LITE = Variant(  # an encoder that no bundled network has yet
+    "lite",
+    "EfficientNet-Lite0, depthwise NNConv5, concatenated skips",
+    "efficientnet_lite0",
+    "nnconv5",
+    (32, 16, 24, 24, 40, 40, 80, 80, 80, 112, 112, 112, 192, 192, 192, 192, 320),
+    (256, 128, 80, 40, 16),
+    "concat",
+    ((11, 1), (5, 2), (3, 3), (1, 4)),
+    (224, 224),
+    "",
+)
+FAMILY = {v.name: v for v in (*catalogue(), *catalogue(study=True), LITE)}
 
 
 def pytest_addoption(parser):

@@ -15,8 +15,11 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["zoo", "pickle"]):
-    from zoo import checkpoint, convert, folded, image, legacy
+    from zoo import image
+    from zoo import importers as convert
     from zoo.errors import ZooError
+    from zoo.importers import folded, legacy
+    from zoo.weights import checkpoint
 
 import torch
 from PIL import Image
@@ -52,7 +55,7 @@ def seeds(folder):
     torch.save(state, old, _use_new_zipfile_serialization=False)
     Image.effect_noise((8, 6), 40).save(picture, "PNG")
     config = json.dumps(
-        json.loads((Path(checkpoint.__file__).parent / "checkpoints/fastdepth/config.json").read_text())
+        json.loads((Path(checkpoint.__file__).parents[1] / "checkpoints/fastdepth/config.json").read_text())
     )
     files = ((0, new.getvalue()), (0, old.getvalue()), (1, config.encode()), (2, save(state)), (5, picture.getvalue()))
     for i, (reader, content) in enumerate(files):

@@ -15,19 +15,21 @@ import pytest
 import torch
 
 from conftest import ROOT, seeded
-from zoo.blocks import Layer, double
-from zoo.kernels.build import build
+from zoo.inference.predictor import runner
+from zoo.kernels.artifact.build import build
+from zoo.kernels.artifact.lower import lower
+from zoo.kernels.artifact.verify import verify
 from zoo.kernels.device import Device, device, host, records
 from zoo.kernels.errors import KernelError
-from zoo.kernels.export import trace
-from zoo.kernels.lower import lower
-from zoo.kernels.reference import interpret
-from zoo.kernels.rewrite import rewrite
+from zoo.kernels.ir.reference import interpret
+from zoo.kernels.ir.rewrite import rewrite
+from zoo.kernels.ir.trace import trace
 from zoo.kernels.runtime.fastdepth import ArtifactError, FastDepth
-from zoo.kernels.verify import verify
-from zoo.network import initialise
-from zoo.predict import runner
-from zoo.resnet import Residual, basic
+from zoo.model.encoders.resnet import basic
+from zoo.model.layers import Block, ConvNormAct
+from zoo.model.network import initialise
+from zoo.model.upsample import nearest
+from zoo.model.walk import Walk
 
 TOLERANCE = 1e-4  # metres
 
@@ -78,18 +80,20 @@ class Study(torch.nn.Module):
 
     def __init__(self, width):
         super().__init__()
-        self.stem, self.pool = Layer(3, 16, 7, torch.nn.ReLU(), stride=2), torch.nn.MaxPool2d(3, 2, 1)
-        self.block = Residual(basic, 16, width, 2)
+        self.stem, self.pool = ConvNormAct(3, 16, 7, stride=2), torch.nn.MaxPool2d(3, 2, 1)
+        walk = Walk(6, 10)
+        basic(walk, "block", walk.image._replace(channels=16), width, 2, project=True)
+        self.block = Block(walk.layers, "block")
         self.project = torch.nn.Conv2d(width, width, 1)
-        self.depthwise = Layer(16 + width, 16 + width, 5, torch.nn.ReLU(), groups=16 + width)
-        self.dense = Layer(32 + width, 16, 3, torch.nn.ReLU())
-        self.head = Layer(16, 1, 1, torch.nn.ReLU())
+        self.depthwise = ConvNormAct(16 + width, 16 + width, 5, groups=16 + width)
+        self.dense = ConvNormAct(32 + width, 16, 3)
+        self.head = ConvNormAct(16, 1, 1)
 
     def forward(self, image):
         wide = self.stem(image)
         small = self.pool(wide)
-        x = self.depthwise(torch.cat([double(self.project(self.block(small))), small], 1))
-        return self.head(double(self.dense(torch.cat([double(x), wide], 1))))
+        x = self.depthwise(torch.cat([nearest(self.project(self.block(small))), small], 1))
+        return self.head(nearest(self.dense(torch.cat([nearest(x), wide], 1))))
 
 
 def test_residual_blocks_pools_and_concatenated_skips(tmp_path):
@@ -102,7 +106,7 @@ def test_residual_blocks_pools_and_concatenated_skips(tmp_path):
 
 
 def test_channels_that_do_not_fill_their_vectors_cannot_stand_before_others():
-    plan = rewrite(trace(Study(9).eval(), 24, 40), host().lanes)
+    plan = rewrite(trace(Study(9).eval(), 24, 40), host().simd_lanes)
     with pytest.raises(KernelError, match=r"project: 9 channels, after which more are concatenated; use a multiple of"):
         lower(plan, host(), {})
 
@@ -122,13 +126,13 @@ def test_lesser_machines_of_the_same_kind(name, pruned, tmp_path):
 
 
 def test_another_kind_of_machine_is_compiled_for_and_refused(pruned, tmp_path):
-    other = next(r for r in records() if not r.runs_here and r.machine != host().machine)
+    other = next(r for r in records() if not r.runs_here and r.arch != host().arch)
     build(trace(pruned, 32, 32), other, tmp_path / "a", {"name": "x", "status": "preview"})
     header = subprocess.run(
         ["readelf", "-h", tmp_path / "a" / "libfastdepth.so"], capture_output=True, text=True, check=True
     )
-    assert other.machine.lower() in header.stdout.lower().replace("x86-64", "x86_64")
-    with pytest.raises(ArtifactError, match=rf"compiled for {other.name} \({other.machine}\), this machine is"):
+    assert other.arch.lower() in header.stdout.lower().replace("x86-64", "x86_64")
+    with pytest.raises(ArtifactError, match=rf"compiled for {other.name} \({other.arch}\), this machine is"):
         FastDepth(tmp_path / "a")
 
 
@@ -216,7 +220,7 @@ def test_a_number_of_threads_that_cannot_be_is_named(artifact, threads):
 
 
 def test_every_step_can_be_looked_at(artifact, pruned, photo):
-    plan = rewrite(trace(pruned, 224, 224), host().lanes)
+    plan = rewrite(trace(pruned, 224, 224), host().simd_lanes)
     with FastDepth(artifact) as compiled:
         assert (compiled.times(photo, 2) > 0).all()
         depth, seen = compiled.observe(photo)
@@ -238,7 +242,7 @@ def test_unaligned_and_foreign_arrays_are_taken(artifact, photo):
 
 
 def test_verify_measures_and_names_the_first_step_that_parts(artifact, pruned):
-    plan = rewrite(trace(pruned, 224, 224), host().lanes)
+    plan = rewrite(trace(pruned, 224, 224), host().simd_lanes)
     report = verify(artifact, plan, runner(pruned))
     assert report.error <= TOLERANCE
     wrong = dict(plan.parameters)
@@ -264,14 +268,14 @@ def test_an_artifact_can_be_moved(copy, photo, artifact):
 
 
 def test_another_machine_is_refused_with_both_sides_named(copy):
-    edit(copy, machine="riscv64", device="some-board")
+    edit(copy, arch="riscv64", device="some-board")
     with pytest.raises(ArtifactError, match=r"compiled for some-board \(riscv64\), this machine is"):
         FastDepth(copy)
 
 
 def test_an_older_c_library_is_refused_with_both_sides_named(copy, monkeypatch):
-    linked_for = json.loads((copy / "manifest.json").read_text())["linked_for"]
-    needed = linked_for.partition("gnu.")[2]
+    zig_target = json.loads((copy / "manifest.json").read_text())["zig_target"]
+    needed = zig_target.partition("gnu.")[2]
     major, minor = map(int, needed.split("."))
     for enough in ("2.36", needed):
         monkeypatch.setattr(os, "confstr", lambda _, found=enough: f"glibc {found}")
@@ -293,9 +297,9 @@ def test_an_older_c_library_is_refused_with_both_sides_named(copy, monkeypatch):
         ("input", lambda _: [3, float("inf"), 224]),
         ("output", lambda _: [32, 32]),
         ("dtype", lambda _: "f16"),
-        ("lanes", lambda lanes: lanes * 64),
+        ("simd_lanes", lambda lanes: lanes * 64),
         ("device", lambda _: "rpi4"),
-        ("linked_for", lambda _: "x86_64-linux-gnu.2.1"),
+        ("zig_target", lambda _: "x86_64-linux-gnu.2.1"),
         ("macs", lambda macs: macs * 1000),
         ("macs", lambda _: None),
         ("model", lambda model: model | {"name": "fastdepth"}),
@@ -314,7 +318,7 @@ def test_a_manifest_that_says_what_the_library_does_not_is_refused(copy, name, c
         FastDepth(copy)
 
 
-@pytest.mark.parametrize("name", ["dtype", "lanes", "macs", "model", "steps", "input", "output"])
+@pytest.mark.parametrize("name", ["dtype", "simd_lanes", "macs", "model", "steps", "input", "output"])
 def test_a_manifest_that_lacks_what_the_library_says_is_refused(copy, name):
     manifest = json.loads((copy / "manifest.json").read_text())
     del manifest[name]
@@ -327,10 +331,10 @@ def test_a_manifest_that_lacks_what_the_library_says_is_refused(copy, name):
     "changes",
     [
         {"device": None},
-        {"device": "a\nb", "machine": "riscv64"},
-        {"machine": 7},
-        {"linked_for": []},
-        {"linked_for": "x86_64-linux-gnu.\u00b2.\u00b2"},
+        {"device": "a\nb", "arch": "riscv64"},
+        {"arch": 7},
+        {"zig_target": []},
+        {"zig_target": "x86_64-linux-gnu.\u00b2.\u00b2"},
         {"files": []},
         {"files": {"libfastdepth.so": {"size": 1, "sha256": ""}}},
     ],
@@ -400,7 +404,7 @@ def test_a_library_from_before_it_named_its_sides_is_refused(copy, tmp_path):
         FastDepth(copy)
 
 
-@pytest.mark.parametrize("content", ["", "null", "{}", "[1]", '{"format": "fastdepth-artifact/1"}', "\x00\x01"])
+@pytest.mark.parametrize("content", ["", "null", "{}", "[1]", '{"format": "fastdepth-artifact/2"}', "\x00\x01"])
 def test_a_broken_manifest_is_named(copy, content):
     (copy / "manifest.json").write_text(content)
     with pytest.raises(ArtifactError, match=r"manifest\.json: damaged manifest"):
@@ -436,7 +440,7 @@ def test_foreign_folders_are_not_overwritten(tmp_path, pruned):
 
 
 def test_a_failed_build_leaves_nothing(tmp_path, pruned):
-    broken = Device(**{**host().__dict__, "linker": "no-such-target"})
+    broken = Device(**{**host().__dict__, "zig_target": "no-such-target"})
     with pytest.raises(KernelError, match="linking for"):
         build(trace(pruned, 32, 32), broken, tmp_path / "a", {"name": "x", "status": "preview"})
     assert list(tmp_path.iterdir()) == []

@@ -16,12 +16,12 @@ from PIL import Image
 
 import attacks
 from conftest import ROOT, complaint
-from zoo import folded
 from zoo.errors import ZooError
 from zoo.files import put
+from zoo.importers import folded
 from zoo.kernels.device import device
 from zoo.kernels.errors import KernelError
-from zoo.recipe import Recipe
+from zoo.training.recipe import Recipe
 
 HARMLESS = (attacks.SWELLS, "grey of 16 bits")  # within bounds, and read
 NAMES = [name for name, _, _ in attacks.cases(Path("nowhere"))]
@@ -129,7 +129,7 @@ def test_an_onnx_file_cannot_blow_up_its_weights(tmp_path, what):
 
 
 @pytest.mark.parametrize(
-    "words", ["predict photo.jpg", "predict . -o out", "predict photo.jpg --engine process", "eval --frames frames"]
+    "words", ["predict photo.jpg", "predict . -o out", "predict photo.jpg --engine process", "eval --dataset frames"]
 )
 @pytest.mark.parametrize("form", ["EPS", "PS"])
 def test_postscript_under_another_name_starts_no_interpreter(zoo, tmp_path, words, form):

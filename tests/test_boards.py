@@ -11,10 +11,10 @@ from PIL import Image
 
 from conftest import ROOT, seeded
 from zoo import image
-from zoo.kernels.build import build
-from zoo.kernels.device import device, records
-from zoo.kernels.export import trace
-from zoo.kernels.verify import read_pfm
+from zoo.kernels.artifact.build import build
+from zoo.kernels.device import device, host, records
+from zoo.kernels.ir.trace import trace
+from zoo.kernels.targets.cpu.emulate import read_pfm
 
 QEMU = ["qemu-aarch64-static", "-L", "/usr/aarch64-linux-gnu"]
 FACTS = {"name": "fastdepth_pruned", "weights_sha256": "", "status": "released"}
@@ -131,15 +131,15 @@ def test_comments_and_blanks_in_a_header_are_read_past(artifact, tmp_path):
 
 
 def test_a_board_is_never_taken_for_the_host(monkeypatch):
-    from zoo.kernels import device as module
+    from zoo.kernels import processor
 
-    monkeypatch.setattr(module.platform, "machine", lambda: "aarch64")
-    monkeypatch.setattr(module, "features", lambda: frozenset(("asimd", "asimdhp", "asimddp")))
-    assert module.host().name == "aarch64"
+    monkeypatch.setattr(processor, "arch", lambda: "aarch64")
+    monkeypatch.setattr(processor, "features", lambda: frozenset(("asimd", "asimdhp", "asimddp")))
+    assert host().name == "aarch64"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("record", [r for r in records() if r.board and not r.gpu], ids=lambda r: r.name)
+@pytest.mark.parametrize("record", [r for r in records() if r.board and r.kind == "cpu"], ids=lambda r: r.name)
 def test_every_board_compiles_and_gives_the_eager_depth(record, pruned, photo, tmp_path, emulator):
     build(trace(pruned, 224, 224), record, tmp_path / "made", FACTS)
     path, seen = photo

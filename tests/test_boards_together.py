@@ -13,16 +13,16 @@ from test_remote import ssh  # noqa: F401
 from test_tune import LAYERS, V4, imagined
 
 from conftest import complaint
-from zoo.kernels.boards import Boards, reach
 from zoo.kernels.device import device, host
 from zoo.kernels.errors import KernelError, UnreachableError
-from zoo.kernels.log import read
-from zoo.kernels.measure import Worker
-from zoo.kernels.remote import Board
-from zoo.kernels.rpc import boards, offered
-from zoo.kernels.schedule.knobs import default
-from zoo.kernels.tune import tune
-from zoo.kernels.workload import Workload
+from zoo.kernels.ir.workload import Workload
+from zoo.kernels.records import read
+from zoo.kernels.targets import target_of
+from zoo.kernels.tuning.boards import Boards, reach
+from zoo.kernels.tuning.local import LocalRunner
+from zoo.kernels.tuning.remote import RemoteRunner
+from zoo.kernels.tuning.rpc import offered, runners
+from zoo.kernels.tuning.search import tune
 
 WORKLOAD = Workload.parse("depthwise3s1-f32-c8-7x7+relu")
 
@@ -87,27 +87,27 @@ def test_where_all_are_gone_one_line_says_so_and_what_was_measured_is_kept():
 
 
 def test_what_the_options_stand_for(ssh):  # noqa: F811
-    assert [type(b) for b in reach(host(), [], None, None)] == [Worker]
-    assert [type(b) for b in reach(host(), ["ssh:pi@a", "env", "env"], None, None)] == [Board, Board]
-    for runners, tracker, key in (
+    assert [type(b) for b in reach(host(), [], None, None)] == [LocalRunner]
+    assert [type(b) for b in reach(host(), ["ssh:pi@a", "env", "env"], None, None)] == [RemoteRunner, RemoteRunner]
+    for words, tracker, key in (
         (["rpc"], None, "k"),
         (["rpc"], "a:1", None),
         (["env"], "a:1", "k"),
         ([], None, "k"),
     ):
         with pytest.raises(KernelError, match="--runner rpc, --tracker HOST:PORT and --key KEY go together"):
-            reach(host(), runners, tracker, key)
+            reach(host(), words, tracker, key)
 
 
 @pytest.mark.parametrize("tracker", ["nowhere", "a:b", ":1", "a:99999"])
 def test_what_is_no_tracker_s_address_is_said(tracker):
     with pytest.raises(KernelError, match="give HOST:PORT"):
-        boards(host(), tracker, "k")
+        runners(host(), tracker, "k")
 
 
 def test_a_gpu_behind_a_tracker_is_refused():
     with pytest.raises(KernelError, match="tx2: kernels for GPUs cannot be timed through a tracker yet"):
-        boards(device("tx2"), "localhost:1", "k")
+        runners(device("tx2"), "localhost:1", "k")
 
 
 def free_port():
@@ -119,7 +119,7 @@ def free_port():
 def test_a_tracker_that_is_not_there_is_one_line():
     port = free_port()
     with pytest.raises(KernelError, match=f"^no RPC tracker at 127.0.0.1:{port}: Connection refused$"):
-        boards(host(), f"127.0.0.1:{port}", "k")
+        runners(host(), f"127.0.0.1:{port}", "k")
 
 
 @pytest.fixture
@@ -165,24 +165,24 @@ def farm():
 def test_boards_behind_tvm_s_own_tracker(farm, zoo, tmp_path):
     tracker, serve = farm
     with pytest.raises(KernelError, match=f"{tracker}: no board under 'k'; it has none at all"):
-        boards(host(), tracker, "k")
+        runners(host(), tracker, "k")
     servers = [serve("k"), serve("k")]
     with pytest.raises(KernelError, match=r"no board under 'other'; it has k"):
-        boards(host(), tracker, "other")
+        runners(host(), tracker, "other")
 
-    found = boards(host(), tracker, "k")
+    found = runners(host(), tracker, "k")
     assert len(found) == 2
     with found[0] as one, found[1] as two:
         for board in (one, two):
-            record = board.measure(WORKLOAD, default(WORKLOAD, host()))
+            record = board.measure(WORKLOAD, target_of(host()).default(WORKLOAD))
             assert record.error is None
             assert len(record.seconds) == 9
             assert all(0 < seconds < 1 for seconds in record.seconds)
-            assert (record.source, record.host) == ("measured", f"k of {tracker}")
-        assert "this schedule has" in one.measure(WORKLOAD, {"rows": 3}).error
+            assert (record.provenance, record.processor) == ("measured", f"k of {tracker}")
+        assert "this schedule has" in one.measure(WORKLOAD, {"tile_h": 3}).error
         os.killpg(servers[0].pid, signal.SIGKILL)
         for board in (one, two):  # they share the one that is left
-            assert board.measure(WORKLOAD, default(WORKLOAD, host())).seconds
+            assert board.measure(WORKLOAD, target_of(host()).default(WORKLOAD)).seconds
 
     words = ("--runner", "rpc", "--tracker", tracker, "--key", "k", "--trials", "1", "--log", "x.jsonl")
     code, _, err = zoo("tune", *words)
@@ -192,5 +192,5 @@ def test_boards_behind_tvm_s_own_tracker(farm, zoo, tmp_path):
     assert all(record.seconds for record in records)
     os.killpg(servers[1].pid, signal.SIGKILL)
     with found[0] as board, pytest.raises(UnreachableError, match=f"k of {tracker}: a board is gone"):
-        board.measure(WORKLOAD, default(WORKLOAD, host()))
+        board.measure(WORKLOAD, target_of(host()).default(WORKLOAD))
     assert "no board under 'k'; it has none at all" in complaint(zoo("tune", *words))

@@ -20,11 +20,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from conftest import ROOT, complaint
-from zoo import bulk, engines, image, runtimes
+from zoo import image
 from zoo.data.rooms import render
 from zoo.errors import ZooError
 from zoo.files import alone
-from zoo.sources import expand, shard
+from zoo.inference import backends as runtimes
+from zoo.inference import batch as bulk
+from zoo.inference import engines
+from zoo.inference.sources import expand, shard
 
 
 @pytest.fixture(scope="module")
@@ -248,7 +251,7 @@ def test_a_header_that_is_not_ours_counts_as_nothing(tmp_path):
     ("words", "reason"),
     [
         ("--engine spark", "no engine 'spark'; there are process and ray"),
-        ("--engine process --raw npy", "--raw and --frames do not go with it"),
+        ("--engine process --raw npy", "--raw and --max-frames do not go with it"),
         ("--engine process --workers 2", "--workers goes with --engine ray"),
         ("--workers 2", "--workers goes with --engine ray"),
         ("--engine process --shard 4/4", "--shard 4/4: give I/N with I from 0 to N - 1"),

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 import zoo as package
-from zoo import checkpoint, hub, runtimes
 from zoo.errors import ZooError
-from zoo.network import FastDepth
+from zoo.inference import backends as runtimes
+from zoo.model.network import FastDepth
 from zoo.variant import catalogue, variant
+from zoo.weights import checkpoint, hub
 
 
 @pytest.fixture

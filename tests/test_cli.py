@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from conftest import ROOT, complaint
-from zoo import checkpoint
 from zoo.kernels.device import host
-from zoo.kernels.export import trace
-from zoo.kernels.rewrite import rewrite
+from zoo.kernels.ir.rewrite import rewrite
+from zoo.kernels.ir.trace import trace
+from zoo.weights import checkpoint
 
 ROOM = ROOT / "examples" / "room.jpg"
 
@@ -77,7 +77,7 @@ def test_compile_then_predict_with_the_artifact(zoo, tmp_path):
 
 def test_tune_bench_and_log(zoo, tmp_path, artifact, pruned):
     log = tmp_path / "log.jsonl"
-    plan = rewrite(trace(pruned, 224, 224), host().lanes)
+    plan = rewrite(trace(pruned, 224, 224), host().simd_lanes)
     kernels = len(plan.workloads)
     for _ in range(2):  # trials are the total, so the second run has nothing to do
         code, out, err = zoo("tune", "--trials", "1", "--log", log, "--json")
@@ -149,7 +149,7 @@ def test_a_film(zoo, tmp_path):
     for shade in range(0, 250, 50):
         writer.write(np.full((48, 64, 3), shade, np.uint8))
     writer.release()
-    code, out, err = zoo("predict", "film.avi", "-o", "depth.mp4", "--frames", "3", "--json")
+    code, out, err = zoo("predict", "film.avi", "-o", "depth.mp4", "--max-frames", "3", "--json")
     assert code == 0, err
     assert json.loads(out)[0]["frames"] == 3
     capture = cv2.VideoCapture(str(tmp_path / "depth.mp4"))
@@ -166,7 +166,7 @@ def bad(tmp_path, artifact):
     (tmp_path / "nothing").mkdir()
     shutil.copyfile(ROOM, tmp_path / "room.jpg")
     manifest = json.loads((artifact / "manifest.json").read_text())
-    for name, content in (("torn", '{"format"'), ("other", json.dumps(manifest | {"machine": "sparc64"}))):
+    for name, content in (("torn", '{"format"'), ("other", json.dumps(manifest | {"arch": "sparc64"}))):
         shutil.copytree(artifact, tmp_path / name)
         (tmp_path / name / "manifest.json").write_text(content)
     shutil.copytree(ROOT / "zoo" / "checkpoints" / "fastdepth_pruned", tmp_path / "damaged")
@@ -202,13 +202,13 @@ CASES = {
     "tune --device aarch64": "this machine cannot run it",
     "log show nothing.jsonl": "neither a device nor a log file",
     "log merge nothing.jsonl -o x.jsonl": "nothing.jsonl: no such file",
-    "train --frames nothing -o x": "nothing: no frames; expected rgb/ and depth/",
+    "train --dataset nothing -o x": "nothing: no frames; expected rgb/ and depth/",
     "export --format coreml -o x": "no format 'coreml'; there are onnx, tflite, pt2, torchscript",
     "export --input 7x7 -o x": "--input 7x7: give HEIGHTxWIDTH",
     "pull nothing": "unknown variant 'nothing'; known: ",
-    "eval --frames nothing": "nothing: no frames; expected rgb/ and depth/",
-    "eval --frames nothing --recipe best": "no recipe 'best'; there are published and whole",
-    "train --frames nothing --photos nothing -o x": "--photos and --teacher go together",
+    "eval --dataset nothing": "nothing: no frames; expected rgb/ and depth/",
+    "eval --dataset nothing --protocol best": "no protocol 'best'; there are published, whole, eigen",
+    "train --dataset nothing --photos nothing -o x": "--photos and --teacher go together",
     "compile --device host -o text.jpg/x": "text.jpg: File exists",
     "import room.jpg --variant fastdepth -o x": "unknown format",
     "import missing --variant fastdepth -o x": "missing: No such file",

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 import zoo as package
 from conftest import complaint
-from zoo import convert, metrics
+from zoo import importers as convert
 from zoo.errors import ZooError
+from zoo.evaluation import metrics
 from zoo.variant import variant
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import h5py
 import numpy as np
 import pytest
@@ -7,9 +9,10 @@ from PIL import Image
 from zoo.data import store
 from zoo.data.frames import frames
 from zoo.data.rooms import render
-from zoo.data.stream import batch, shares
+from zoo.data.sources import Request
+from zoo.data.stream import batch, deal
 from zoo.errors import ZooError
-from zoo.recipe import Phase
+from zoo.training.recipe import Phase
 
 HEIGHT, WIDTH = 48, 64
 PICTURE, DEPTH = render(3, HEIGHT, WIDTH)
@@ -55,9 +58,53 @@ def test_every_layout_gives_the_same_pictures_and_metres(tmp_path, make):
     assert np.abs(depth - DEPTH).max() <= 0.0005 + 1e-6
 
 
-def test_the_scale_is_units_to_the_metre(tmp_path):
-    _, depth = frames(folder(tmp_path), scale=500)[0].load()
-    assert np.allclose(depth, 2 * DEPTH, atol=0.002)
+@pytest.mark.parametrize(("make", "units"), [(folder, 1000), (as_h5, 1), (lambda path: as_mat(path / "x.MAT"), 1)])
+def test_the_scale_is_units_to_the_metre_in_every_layout(tmp_path, make, units):
+    made = make(tmp_path / "data")
+    found = frames(made, scale=units / 2)
+    assert np.allclose(found[0].load()[1], 2 * DEPTH, atol=0.002)
+    assert (found[0].scale, frames(made)[0].scale) == (units / 2, units)
+
+
+@pytest.mark.parametrize("name", ["x.h5", "x.H5", "x.hdf5"])
+@pytest.mark.parametrize("axes", [(2, 0, 1), (0, 1, 2)], ids=["CHW", "HWC"])
+def test_one_hdf5_file_by_its_name_in_either_order_of_axes(tmp_path, name, axes):
+    with h5py.File(tmp_path / name, "w") as file:
+        file["rgb"], file["depth"] = PICTURE.transpose(axes), (DEPTH * 1000).astype(np.uint16)
+    for path in (tmp_path / name, tmp_path):
+        (found,) = frames(path, scale=1000)
+        picture, depth = found.load()
+        assert np.array_equal(picture, PICTURE)
+        assert np.abs(depth - DEPTH).max() <= 0.001
+
+
+@pytest.mark.parametrize("place", ["rgb", "depth", "rgb/0.png"])
+def test_a_part_of_a_dataset_is_answered_with_the_whole(tmp_path, place):
+    data = folder(tmp_path / "data")
+    with pytest.raises(ZooError, match=rf"{place}: no frames; expected .*; perhaps {data} is meant"):
+        frames(data / place)
+
+
+def test_hdf5_files_that_hold_something_else_are_named(tmp_path):
+    for name, rgb, depth in (("a", PICTURE[..., :2], DEPTH), ("b", PICTURE, DEPTH[1:]), ("c", PICTURE, np.array(b"x"))):
+        with h5py.File(tmp_path / f"{name}.h5", "w") as file:
+            file["rgb"], file["depth"] = rgb, depth
+        with pytest.raises(ZooError, match=rf"{name}\.h5: "):
+            frames(tmp_path / f"{name}.h5")[0].load()
+
+
+def test_the_first_frames_are_kept_and_the_last_held_out(tmp_path):
+    request = Request(folder(tmp_path / "data", 6), tmp_path / "cache", reserve=2, hold_out=1)
+    names = [[frame.name[-5] for frame in part] for part in request.split()]
+    assert names == [["2", "3", "4"], ["5"]]
+    with pytest.raises(ZooError, match="6 frames; more than 6 are needed"):
+        replace(request, hold_out=4).split()
+
+
+def test_another_scale_is_another_store(tmp_path):
+    data = folder(tmp_path / "data")
+    made = [store.measured(frames(data, scale), tmp_path / "store", quiet).depths.clone() for scale in (1000, 500)]
+    assert torch.allclose(2 * made[0], made[1], rtol=0.01)
 
 
 def spoil_pair(path):
@@ -128,14 +175,14 @@ def test_a_store_is_made_once_and_again_for_other_sources(tmp_path, pruned):
     def count(*given):
         calls.append(given)
 
-    first = store.taught(photos, pruned, "a", tmp_path / "store", count)
+    first = store.pseudo_labelled(photos, pruned, "a", tmp_path / "store", count)
     assert (len(first.images), first.skipped) == (4, (f"{photos[-1]}: no such file",))
     assert torch.isfinite(first.depths.float()).all()
     made = len(calls)
-    again = store.taught(photos, pruned, "a", tmp_path / "store", count)
+    again = store.pseudo_labelled(photos, pruned, "a", tmp_path / "store", count)
     assert len(calls) == made
     assert torch.equal(first.images, again.images)
-    store.taught(photos, pruned, "b", tmp_path / "store", count)
+    store.pseudo_labelled(photos, pruned, "b", tmp_path / "store", count)
     assert len(calls) > made
 
 
@@ -175,11 +222,13 @@ def test_batches_are_what_they_should_be(tmp_path):
     assert images.max() <= 1
     again, _ = batch([(made, 6)], Phase(64, 6, 6), 4, 1.0, torch.Generator().manual_seed(0))
     assert torch.equal(images, again)
-    assert shares([made, made, made], (0.45, 0.55, 0.1), 16) == [(made, 7), (made, 8), (made, 1)]
-    assert shares([made, None, made], (0.45, 0.55, 0.1), 16) == [(made, 13), (made, 3)]  # rooms keep their own share
-    assert shares([made, made, None], (0.5, 0.5, 0.0), 3) == [(made, 2), (made, 1)]
-    with pytest.raises(ZooError, match="none of these sources is given"):
-        shares([made, None, None], (0.0, 0.5, 0.5), 8)
+    weights = {"frames": 0.45, "photos": 0.55, "rooms": 0.1}
+    assert deal(dict.fromkeys(weights, made), weights, 16) == [(made, 7), (made, 8), (made, 1)]
+    assert deal({"frames": made, "rooms": made}, weights, 16) == [(made, 13), (made, 3)]  # rooms keep their own share
+    assert deal({"frames": made, "photos": made}, {"frames": 0.5, "photos": 0.5}, 3) == [(made, 2), (made, 1)]
+    assert deal({"frames": made, "rooms": made}, {"frames": 1}, 3) == [(made, 3), (made, 0)]
+    with pytest.raises(ZooError, match="samples from photos and rooms, and none of these is given; given: frames"):
+        deal({"frames": made}, {"photos": 0.5, "rooms": 0.5}, 8)
 
 
 @pytest.mark.parametrize(("side", "low", "high"), [(224, 1.0, 1.5), (160, 0.845, 1.268)])
@@ -190,7 +239,7 @@ def test_depth_goes_with_apparent_size(side, low, high):
     scales = 3.0 / depths[:, 0, 0, 0]
     assert low <= scales.min() < low * 1.05
     assert high * 0.95 < scales.max() <= high * 1.001
-    _, depths = batch([(flat, 64)], Phase(side, 64, 64, zoom_power=2.0), 5, 1.0, torch.Generator().manual_seed(0))
+    _, depths = batch([(flat, 64)], Phase(side, 64, 64, scale_bias=2.0), 5, 1.0, torch.Generator().manual_seed(0))
     crowded = 3.0 / depths[:, 0, 0, 0]
     assert low <= crowded.min()
     assert high * 0.95 < crowded.max() <= high * 1.001
@@ -210,8 +259,8 @@ def test_the_teacher_is_asked_about_views_as_they_are_shown(side, stages):
         picture = torch.full((1, 3, 24, 32), value, dtype=torch.uint8)
         return store.Store(picture, torch.full((1, 1, 24, 32), 3.0).half(), 1.0, (), teacher)
 
-    def seen(blend, jitter=1.0):
-        phase = Phase(side, 24, 24, blend=blend)
+    def seen(mixup, jitter=1.0):
+        phase = Phase(side, 24, 24, mixup=mixup)
         sources = [(made(255), 8), (made(0, Brightness()), 16)]
         return batch(sources, phase, stages, jitter, torch.Generator().manual_seed(0))
 

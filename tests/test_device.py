@@ -7,8 +7,8 @@ import pytest
 from conftest import complaint
 from zoo.kernels.device import FOLDER, device, records
 from zoo.kernels.errors import KernelError
-from zoo.kernels.log import path_of
-from zoo.kernels.target import device_of
+from zoo.kernels.records import path_of
+from zoo.kernels.targets.cpu.from_json import device_of
 
 RPI = (FOLDER / "rpi4.toml").read_text()
 
@@ -44,13 +44,16 @@ def test_a_record_of_ones_own_compiles_and_its_log_lies_beside_it(zoo, written, 
     ("old", "new", "reason"),
     [
         ('name = "rpi4"', 'name = "../rpi4"', "name '../rpi4': small letters, digits and dashes"),
-        ("lanes = 4", 'lanes = "4"', "lanes is '4', not int"),
-        ("lanes = 4", "lanes = 5", "lanes 5: there are 1, 4, 8, 16"),
-        ("lanes = 4\n", "", "'lanes' is missing"),
-        ("lanes = 4", "lanes = ", "not a device record"),
-        ('machine = "aarch64"', 'machine = "sparc64"', "machine 'sparc64': there are aarch64 and x86_64"),
+        ("simd_lanes = 4", 'simd_lanes = "4"', "simd_lanes is '4', not int"),
+        ("simd_lanes = 4", "simd_lanes = 5", "simd_lanes 5: there are 1, 4, 8, 16"),
+        ("simd_lanes = 4\n", "", "'simd_lanes' is missing"),
+        ("simd_lanes = 4", "simd_lanes = ", "not a device record"),
+        ('arch = "aarch64"', 'arch = "sparc64"', "arch 'sparc64': there are aarch64 and x86_64"),
         ('mtriple = "aarch64-linux-gnu"', 'mtriple = "blah"', "'mtriple': 'aarch64-linux-gnu'"),
         ('kind = "llvm"', 'kind = "c"', "target: it must hold {'kind': 'llvm'"),
+        ('kind = "cpu"', 'kind = "npu"', "kind 'npu': there are cpu and cuda"),
+        ('kind = "cpu"', 'kind = "cuda"', "target: it must hold {'kind': 'nvptx'}"),
+        ("simd_lanes", "lanes", "its keys have new names: lanes is now simd_lanes"),
         ("board = true", "bored = true", "unexpected keyword argument 'bored'"),
         ("board = true", "board = true\ngpu = { shared = 1 }", "'max_num_threads' is missing"),
     ],
@@ -70,7 +73,7 @@ ARM = {"kind": "llvm", "mtriple": "aarch64-linux-gnu"}
 
 
 @pytest.mark.parametrize(
-    ("target", "like", "requires"),
+    ("target", "like", "features"),
     [
         (ARM | {"mcpu": "cortex-a72"}, "rpi4", ()),
         (ARM | {"mcpu": "cortex-a76"}, "rpi5", ("atomics", "asimdhp", "asimddp")),
@@ -86,11 +89,11 @@ ARM = {"kind": "llvm", "mtriple": "aarch64-linux-gnu"}
         ),
     ],
 )
-def test_what_a_target_leaves_open_follows_from_its_processor(target, like, requires):
+def test_what_a_target_leaves_open_follows_from_its_processor(target, like, features):
     found, known = device_of(json.dumps(target)), device(like)
-    for fact in ("machine", "linker", "lanes", "registers"):
+    for fact in ("kind", "arch", "zig_target", "simd_lanes", "simd_registers"):
         assert getattr(found, fact) == getattr(known, fact)
-    assert found.requires == requires
+    assert found.cpu_features == features
     assert {"mcpu": target["mcpu"], "mtriple": known.target["mtriple"]}.items() <= found.target.items()
 
 
@@ -155,7 +158,9 @@ def test_one_device_is_shown_whole_with_its_source(zoo):
 
 def test_a_log_beside_its_own_record_is_looked_into(zoo, written, tmp_path):
     written('name = "rpi4"', 'name = "mine"')
-    line = (FOLDER.parent / "logs" / "tx2-cpu.jsonl").read_text().splitlines()[0].replace('"tx2-cpu"', '"mine"')
+    line = (
+        (FOLDER.parent / "tuning" / "logs" / "tx2-cpu.jsonl").read_text().splitlines()[0].replace('"tx2-cpu"', '"mine"')
+    )
     (tmp_path / "mine.jsonl").write_text(line + "\n")
     for words in (("show",), ("best",), ("check",)):
         code, _, err = zoo("log", *words, "mine.jsonl")

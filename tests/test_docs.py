@@ -8,11 +8,11 @@ import pytest
 from typer.testing import CliRunner
 
 from conftest import ROOT
-from zoo.card import card
-from zoo.checkpoint import config
-from zoo.cli import app
-from zoo.network import FastDepth, count
+from zoo.cli.app import app
+from zoo.model.network import FastDepth, count
+from zoo.release.card import card
 from zoo.variant import catalogue
+from zoo.weights.checkpoint import config
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 README = (ROOT / "README.md").read_text()

@@ -6,11 +6,11 @@ import tflite
 import torch
 from ai_edge_litert.interpreter import Interpreter
 
-from zoo.convert import import_file
 from zoo.errors import ZooError
-from zoo.export import FORMATS, export
-from zoo.litert import content
-from zoo.loading import load
+from zoo.exporters import FORMATS, export
+from zoo.exporters.tflite import content
+from zoo.importers import import_file
+from zoo.weights.load import load
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit")
@@ -84,7 +84,7 @@ def test_without_its_extra_the_error_says_what_to_install(pruned, tmp_path, monk
 
 
 def test_what_differs_is_not_written(pruned, tmp_path, monkeypatch):
-    import zoo.export as module
+    import zoo.exporters as module
 
     monkeypatch.setattr(module, "_torchscript", lambda network, image, path: path.touch() or network(image) + 1)
     with pytest.raises(ZooError, match="differs from eager by 1"):

@@ -9,8 +9,8 @@ import pytest
 from conftest import ROOT  # isort: skip
 from benchmarks import layers, metaschedule
 from benchmarks.figures import DOCS, save
-from zoo.kernels.bench import Timing
-from zoo.kernels.workload import Workload
+from zoo.kernels.bench.bench import Timing
+from zoo.kernels.ir.workload import Workload
 
 figures = pytest.importorskip("benchmarks.figures.__main__")
 pytest.importorskip("matplotlib")

@@ -15,21 +15,23 @@ from hypothesis import strategies as st
 from test_kernels import ACTIVATION, CHANNELS, SIDE, TAIL, agree, blocked, planar
 
 from conftest import ROOT, seeded
-from zoo.kernels import ptx, simulate
-from zoo.kernels.algorithm import ALGORITHMS
-from zoo.kernels.build import build
+from zoo.kernels.artifact.build import build
+from zoo.kernels.artifact.lower import lower
 from zoo.kernels.device import device, records
 from zoo.kernels.errors import KernelError
-from zoo.kernels.export import trace
-from zoo.kernels.log import tuned
-from zoo.kernels.lower import lower, symbol
-from zoo.kernels.rewrite import rewrite
+from zoo.kernels.ir.program import symbol
+from zoo.kernels.ir.rewrite import rewrite
+from zoo.kernels.ir.trace import trace
+from zoo.kernels.ir.workload import Workload
+from zoo.kernels.layout import pack, pack_bias
+from zoo.kernels.records import tuned
 from zoo.kernels.runtime.fastdepth import FastDepth
-from zoo.kernels.schedule import gpu_knobs
-from zoo.kernels.schedule.knobs import check, default, space
-from zoo.kernels.workload import Workload
+from zoo.kernels.targets import target_of
+from zoo.kernels.targets.cuda import check as simulate
+from zoo.kernels.targets.cuda import ptx
+from zoo.kernels.targets.cuda import space as gpu_knobs
 
-GPUS = [record for record in records() if record.gpu]
+GPUS = [record for record in records() if record.kind == "cuda"]
 TX2 = device("tx2")
 OLDEST_DRIVER = {"tx2": (6, 5), "nano": (6, 5), "xavier": (6, 5)}  # PTX that CUDA 10.2 takes, which is JetPack 4
 FACTS = {"name": "fastdepth_pruned", "weights_sha256": "", "status": "released"}
@@ -37,19 +39,18 @@ FACTS = {"name": "fastdepth_pruned", "weights_sha256": "", "status": "released"}
 
 def settle(w, data):
     """One legal setting out of a thin, even choice of them all, a thread's results side by side or apart."""
-    settings = [*space(w, TX2)]
+    settings = [*target_of(TX2).space(w)]
     knobs = data.draw(st.sampled_from(settings[:: max(1, len(settings) // 64)]))
     if w.kind == "head":
         return knobs
-    sides = [knobs[name.removeprefix("apart_")] for name in gpu_knobs.APART]
+    sides = [knobs[name.removeprefix("v")] for name in gpu_knobs.VTHREADS]
     apart = [data.draw(st.sampled_from(gpu_knobs.divisors(side, side))) for side in sides]
-    return knobs | dict(zip(gpu_knobs.APART, apart, strict=True))
+    return knobs | dict(zip(gpu_knobs.VTHREADS, apart, strict=True))
 
 
 def one_by_one(w, device, knobs, x, k, b, skip):
     """Run one kernel, its threads in turn: planar in, planar out."""
-    algorithm = ALGORITHMS[w.kind]
-    operands = [x if w.kind == "stem" else blocked(x, 1), algorithm.pack(k, 1), algorithm.pack_bias(b, 1)]
+    operands = [x if w.kind == "stem" else blocked(x, 1), pack(w, k, 1), pack_bias(w, b, 1)]
     operands += [] if skip is None else [blocked(skip, 1)]
     result = np.full((1, *w.out_sides) if w.kind == "head" else (w.cout, *w.out_sides, 1), np.nan, np.float32)
     simulate.compiled(w, device, knobs)(*operands, result)
@@ -58,16 +59,16 @@ def one_by_one(w, device, knobs, x, k, b, skip):
 
 @settings(max_examples=10, deadline=None)
 @given(st.sampled_from([3, 5]), st.sampled_from([1, 2]), CHANNELS, SIDE, SIDE, ACTIVATION, TAIL, st.data())
-def test_depthwise(taps, stride, channels, height, width, activation, tail, data):
-    w = Workload("depthwise", taps, stride, channels, channels, height, width, activation + tail)
+def test_depthwise(kernel_size, stride, channels, height, width, activation, tail, data):
+    w = Workload("depthwise", kernel_size, stride, channels, channels, height, width, activation + tail)
     agree(w, TX2, settle(w, data), run=one_by_one)
 
 
 @settings(max_examples=6, deadline=None)
 @given(st.sampled_from([3, 5]), CHANNELS, SIDE, SIDE, st.booleans(), st.data())
-def test_depthwise_of_a_doubled_input(taps, channels, height, width, added, data):
+def test_depthwise_of_a_doubled_input(kernel_size, channels, height, width, added, data):
     prologue = ("double", "add") if added else ("double",)
-    w = Workload("depthwise", taps, 1, channels, channels, 2 * height, 2 * width, ("relu",), prologue)
+    w = Workload("depthwise", kernel_size, 1, channels, channels, 2 * height, 2 * width, ("relu",), prologue)
     agree(w, TX2, settle(w, data), run=one_by_one)
 
 
@@ -100,29 +101,32 @@ def pruned_plan(pruned):
 @pytest.mark.parametrize("record", GPUS, ids=lambda d: d.name)
 def test_defaults_are_legal_and_launches_within_limits(record, pruned_plan):
     for w in pruned_plan.workloads:
-        knobs = default(w, record)
-        check(w, record, knobs)
-        assert knobs.get("across", 1) * knobs["down"] * knobs["wide"] <= record.gpu.threads
+        knobs = target_of(record).default(w)
+        target_of(record).check(w, knobs)
+        assert knobs.get("threads_oc", 1) * knobs["threads_h"] * knobs["threads_w"] <= record.gpu.threads
         assert gpu_knobs.shared(w, knobs) <= record.gpu.shared
 
 
 def test_what_is_not_legal_is_refused_with_the_reason():
     w = Workload("pointwise", 1, 1, 16, 24, 14, 14)
     with pytest.raises(KernelError, match="this schedule has"):
-        check(w, TX2, {"rows": 1})
-    knobs = default(w, TX2)
+        target_of(TX2).check(w, {"thread_h": 1})
+    knobs = target_of(TX2).default(w)
     for wrong, reason in (
-        ({"down": 3}, "14 rows are not so many tiles of"),
-        ({"across": 24, "channels": 1, "down": 14, "wide": 14, "rows": 1, "columns": 1}, "4704 threads in a block"),
-        ({"channels": 24, "across": 1, "rows": 14, "down": 1}, "too many for 32768 registers"),
-        ({"chunk": 0}, "input channels to sum over are not"),
-        ({"apart_rows": 5}, "rows are not 5 equal groups"),
+        ({"threads_h": 3}, "14 rows are not tiles of"),
+        (
+            {"threads_oc": 24, "thread_oc": 1, "threads_h": 14, "threads_w": 14, "thread_h": 1, "thread_w": 1},
+            "4704 threads in a block",
+        ),
+        ({"thread_oc": 24, "threads_oc": 1, "thread_h": 14, "threads_h": 1}, "too many for 32768 registers"),
+        ({"tile_ic": 0}, "input channels to sum over are not"),
+        ({"vthread_h": 5}, r"thread_h \d+ does not fall into vthread_h 5 equal groups"),
     ):
         with pytest.raises(KernelError, match=reason):
-            check(w, TX2, knobs | wrong)
+            target_of(TX2).check(w, knobs | wrong)
     big = Workload("conv", 5, 1, 1024, 1024, 56, 56)
     with pytest.raises(KernelError, match="bytes of shared memory, at most 49152"):
-        check(big, TX2, default(big, TX2) | {"chunk": 1024})
+        target_of(TX2).check(big, target_of(TX2).default(big) | {"tile_ic": 1024})
 
 
 @pytest.mark.parametrize("record", GPUS, ids=lambda d: d.name)
@@ -133,14 +137,14 @@ def test_every_setting_worth_trying_is_legal(record):
         "head1s1-f32-c16-k1-28x28+relu+double",
     ):
         w = Workload.parse(name)
-        found = [*space(w, record)]
+        found = [*target_of(record).space(w)]
         assert found
         assert not any(gpu_knobs.illegal(w, record, knobs) for knobs in found)
 
 
 def test_the_tilings_that_won_on_a_tx2_are_used(pruned_plan):
     program = lower(pruned_plan, TX2, tuned(TX2))
-    sources = [program.sources[step.workload] for step in pruned_plan.steps]
+    sources = [program.provenance[step.workload] for step in pruned_plan.steps]
     assert sources.count("imported") >= 30
     assert set(sources) <= {"imported", "default"}
 
@@ -170,7 +174,7 @@ def test_the_assembler_takes_every_kernel_and_spills_nothing(record, pruned_plan
 @pytest.mark.parametrize("name", ["fastdepth_pruned", pytest.param("fastdepth", marks=pytest.mark.slow)])
 def test_the_whole_network_thread_by_thread_gives_the_eager_depth(name):
     network = seeded(name)
-    program = lower(rewrite(trace(network, 32, 64), TX2.lanes), TX2, {})
+    program = lower(rewrite(trace(network, 32, 64), TX2.simd_lanes), TX2, {})
     image = np.random.default_rng(0).random((3, 32, 64), np.float32)
     with torch.no_grad():
         expected = network(torch.from_numpy(image)[None])[0, 0].numpy()

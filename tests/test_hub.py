@@ -171,7 +171,7 @@ def test_right_after_a_clone_with_the_network_unplugged(tmp_path):
         network = torch.hub.load(".", "fastdepth_pruned", source="local")
         assert network(torch.zeros(1, 3, 32, 32)).shape == (1, 1, 32, 32)
         sys.argv = ["zoo", "pull", "fastdepth_pruned", "--to", "pulled"]
-        from zoo.cli import main
+        from zoo.cli.app import main
         import zoo
         assert zoo.__file__.startswith(sys.argv_clone), zoo.__file__
         main()
@@ -211,7 +211,7 @@ def test_unknown_arguments_are_type_errors(words, tmp_path):
 
 
 def test_every_argument_changes_something(tmp_path, pruned):
-    from zoo import checkpoint
+    from zoo.weights import checkpoint
 
     checkpoint.save(pruned, tmp_path / "own")
     python(
@@ -258,12 +258,12 @@ def test_a_wheel_holds_everything(tmp_path):
         "zoo/checkpoints/fastdepth_pruned/model.safetensors",
         "zoo/checkpoints/fastdepth/README.md",
         "zoo/kernels/devices/x86-64-v4.toml",
-        "zoo/kernels/runtime/cpu/fastdepth.c",
-        "zoo/kernels/runtime/cuda/fastdepth.c",
+        "zoo/kernels/targets/cpu/runtime/engine.c",
+        "zoo/kernels/targets/cuda/runtime/engine.c",
         "zoo/kernels/runtime/timer/main.c",
         "zoo/variants/study/fastdepth_dense.toml",
         "zoo/kernels/runtime/fastdepth.h",
-        "zoo/kernels/schedule/cpu.py",
+        "zoo/kernels/targets/cpu/schedule.py",
     ):
         assert name in names
     assert not [name for name in names if name.startswith("kernels/")]

@@ -12,10 +12,10 @@ import pytest
 from test_hub_server import NAME, RECORD, REPOSITORY, environment, fetched, refused, zoo
 
 from hub_server import Hub
-from zoo import hub_cache
 from zoo.errors import ZooError
-from zoo.hub import BUNDLED, resolve
 from zoo.variant import variant
+from zoo.weights import hub_cache
+from zoo.weights.hub import BUNDLED, resolve
 
 CONTENT = (BUNDLED / NAME / RECORD.file).read_bytes()
 COMMIT = "c" * 40
@@ -78,7 +78,7 @@ def test_no_header_chooses_where_anything_is_written(hub, home, missing):
     done = python(
         f"""
         from zoo.errors import ZooError
-        from zoo.hub_cache import download
+        from zoo.weights.hub_cache import download
         for _ in range({len(tried)}):
             try:
                 download({REPOSITORY!r}, {file!r}, "main", None, False, False)
@@ -104,9 +104,9 @@ def test_a_server_that_answers_differently_each_time(hub, home, key):
     hub.lie = lambda method: {} if next(answers) else {key: place}
     before = outside(home)
     program = f"""
-        from zoo.checkpoint import digest
+        from zoo.weights.checkpoint import digest
         from zoo.errors import ZooError
-        from zoo.hub_cache import download
+        from zoo.weights.hub_cache import download
         for attempt in range(9):
             try:
                 path = download({REPOSITORY!r}, {RECORD.file!r}, "main", {str(home)!r} + "/" + str(attempt), False, False)
@@ -135,7 +135,8 @@ def test_a_commit_is_answered_by_itself_only(hub, home):
 
 def test_a_file_is_no_larger_than_any_of_the_family(hub, home):
     program = f"""
-        from zoo import errors, hub_cache
+        from zoo import errors
+        from zoo.weights import hub_cache
         hub_cache.LARGEST = 2**20
         try:
             hub_cache.download({REPOSITORY!r}, {RECORD.file!r}, "main", None, False, False)
@@ -183,7 +184,7 @@ def test_branches_and_tags_of_any_usual_name_can_be_pulled(hub, home):
     hub.lie = lambda method: {"X_Repo_Commit": COMMIT}
     program = f"""
         from huggingface_hub import hf_hub_download, scan_cache_dir
-        from zoo.hub_cache import download
+        from zoo.weights.hub_cache import download
         for name in {names!r}:
             path = download({REPOSITORY!r}, {RECORD.file!r}, name, None, False, False)
             assert path == download({REPOSITORY!r}, {RECORD.file!r}, name, None, True, False)
@@ -312,7 +313,7 @@ def test_where_links_are_off_the_file_itself_is_kept(hub, home):
 def test_what_is_cached_is_served_where_the_hub_cannot_be_asked(hub, home):
     path = fetched(zoo(hub, home, "pull", NAME))
     again = f"""
-        from zoo.hub_cache import download
+        from zoo.weights.hub_cache import download
         for _ in range(4):
             print(download({REPOSITORY!r}, {RECORD.file!r}, "main", None, False, False))
         """
@@ -329,7 +330,7 @@ def test_bars_are_of_a_call_and_no_setting_of_the_caller_s_is_changed(hub, home)
     program = f"""
         import sys
         from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
-        from zoo.hub_cache import download
+        from zoo.weights.hub_cache import download
         for setting in (disable_progress_bars, enable_progress_bars):
             setting()
             before = are_progress_bars_disabled()

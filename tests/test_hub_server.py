@@ -16,9 +16,9 @@ import pytest
 
 from conftest import ROOT
 from hub_server import Hub
-from zoo.checkpoint import digest
-from zoo.hub import BUNDLED, FILES
 from zoo.variant import variant
+from zoo.weights.checkpoint import digest
+from zoo.weights.hub import BUNDLED, FILES
 
 NAME = "fastdepth_pruned"
 RECORD = variant(NAME).weights
@@ -226,7 +226,7 @@ def test_a_wrong_revision_is_named(hub, home):
 
 def test_a_full_disk_is_one_line_and_leaves_nothing_that_loads(hub, home, tmp_path):
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000)); import signal; "
-    limit += "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); from zoo.cli import main; import sys; "
+    limit += "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); from zoo.cli.app import main; import sys; "
     limit += f"sys.argv = ['zoo', 'pull', {NAME!r}, '--to', {str(tmp_path / 'out')!r}]; main()"
     done = subprocess.run([sys.executable, "-c", limit], env=environment(hub, home), capture_output=True, text=True)
     refused(done)

@@ -8,17 +8,15 @@ import pytest
 import tvm
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tvm import te
 
-from zoo.kernels.algorithm import ALGORITHMS
 from zoo.kernels.device import host, records
 from zoo.kernels.errors import KernelError
-from zoo.kernels.lower import symbol
-from zoo.kernels.schedule.cpu import schedule
-from zoo.kernels.schedule.knobs import check, default, space
-from zoo.kernels.workload import Workload
+from zoo.kernels.ir.program import symbol
+from zoo.kernels.ir.workload import Workload
+from zoo.kernels.layout import pack, pack_bias
+from zoo.kernels.targets import scheduled, target_of
 
-DEVICES = [d for d in records() if d.runs_here and not d.gpu]
+DEVICES = [d for d in records() if d.runs_here and d.kind == "cpu"]
 CHANNELS = st.sampled_from([1, 3, 7, 8, 9, 16, 17, 24, 40])
 SIDE = st.integers(1, 17)
 ACTIVATION = st.sampled_from([(), ("relu",), ("relu6",)])
@@ -33,10 +31,10 @@ def by_loops(w, x, k, b, skip):
         x, skip = x + skip, None
     height, width = w.conv_sides
     y = np.zeros((w.cout, *w.out_sides))
-    r, step = w.taps // 2, 2 if "double" in w.epilogue else 1
+    r, step = w.kernel_size // 2, 2 if "double" in w.epilogue else 1
     for o, h, v in itertools.product(range(w.cout), range(height), range(width)):
         total = float(b[o])
-        for dh, dw in itertools.product(range(w.taps), range(w.taps)):
+        for dh, dw in itertools.product(range(w.kernel_size), range(w.kernel_size)):
             row, column = h * w.stride + dh - r, v * w.stride + dw - r
             if 0 <= row < w.height and 0 <= column < w.width:
                 seen = x[o : o + 1, row, column] if w.kind == "depthwise" else x[:, row, column]
@@ -54,8 +52,8 @@ def largest(w, x):
     """The meaning of a pool: the largest number of every window, of what there is of it."""
     y = np.zeros((w.cout, *w.out_sides))
     for h, v in itertools.product(*map(range, w.out_sides)):
-        top, left = h * w.stride - w.taps // 2, v * w.stride - w.taps // 2
-        y[:, h, v] = x[:, max(top, 0) : top + w.taps, max(left, 0) : left + w.taps].max((1, 2))
+        top, left = h * w.stride - w.kernel_size // 2, v * w.stride - w.kernel_size // 2
+        y[:, h, v] = x[:, max(top, 0) : top + w.kernel_size, max(left, 0) : left + w.kernel_size].max((1, 2))
     return y
 
 
@@ -71,15 +69,13 @@ def planar(y, channels):
 
 def run(w, device, knobs, x, k, b, skip):
     """Compile and run one kernel: planar in, planar out; whatever it leaves in unused lanes must be zero."""
-    algorithm = ALGORITHMS[w.kind]
-    computation = te.create_prim_func(algorithm.compute(w, device.lanes))
-    module = schedule(computation, w, device, knobs, symbol(w)).mod
+    module = scheduled(w, device, knobs, symbol(w)).mod
     compiled = tvm.compile(module, target=tvm.target.Target(dict(device.target)))
-    operands = [x if w.kind == "stem" else blocked(x, device.lanes)]
-    operands += [] if k is None else [algorithm.pack(k, device.lanes), algorithm.pack_bias(b, device.lanes)]
-    operands += [] if skip is None else [blocked(skip, device.lanes)]
-    count = -(-w.cout // device.lanes)
-    shape = (1, *w.out_sides) if w.kind == "head" else (count, *w.out_sides, device.lanes)
+    operands = [x if w.kind == "stem" else blocked(x, device.simd_lanes)]
+    operands += [] if k is None else [pack(w, k, device.simd_lanes), pack_bias(w, b, device.simd_lanes)]
+    operands += [] if skip is None else [blocked(skip, device.simd_lanes)]
+    count = -(-w.cout // device.simd_lanes)
+    shape = (1, *w.out_sides) if w.kind == "head" else (count, *w.out_sides, device.simd_lanes)
     operands.append(np.full(shape, np.nan, np.float32))
     tensors = [tvm.runtime.tensor(operand) for operand in operands]
     compiled.jit()[symbol(w)](*tensors)
@@ -92,7 +88,9 @@ def run(w, device, knobs, x, k, b, skip):
 def agree(w, device, knobs, seed=0, run=run):
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(w.cin, *w.in_sides)).astype(np.float32)
-    k = rng.normal(size=(w.cout, 1 if w.kind == "depthwise" else w.cin, w.taps, w.taps)).astype(np.float32)
+    k = rng.normal(size=(w.cout, 1 if w.kind == "depthwise" else w.cin, w.kernel_size, w.kernel_size)).astype(
+        np.float32
+    )
     b = rng.normal(size=w.cout).astype(np.float32)
     skip = rng.normal(size=(w.cout, *w.skip_sides)).astype(np.float32) if w.skip_sides else None
     pool = w.kind == "pool"
@@ -105,19 +103,19 @@ def agree(w, device, knobs, seed=0, run=run):
 @pytest.mark.parametrize("device", DEVICES, ids=lambda d: d.name)
 @settings(max_examples=12, deadline=None)
 @given(st.sampled_from([3, 5]), st.sampled_from([1, 2]), CHANNELS, SIDE, SIDE, ACTIVATION, TAIL, st.data())
-def test_depthwise(device, taps, stride, channels, height, width, activation, tail, data):
-    w = Workload("depthwise", taps, stride, channels, channels, height, width, activation + tail)
-    agree(w, device, data.draw(st.sampled_from([*space(w, device)])))
+def test_depthwise(device, kernel_size, stride, channels, height, width, activation, tail, data):
+    w = Workload("depthwise", kernel_size, stride, channels, channels, height, width, activation + tail)
+    agree(w, device, data.draw(st.sampled_from([*target_of(device).space(w)])))
 
 
 @pytest.mark.parametrize("device", DEVICES, ids=lambda d: d.name)
 @settings(max_examples=8, deadline=None)
 @given(st.sampled_from([3, 5]), st.sampled_from([1, 2]), CHANNELS, SIDE, SIDE, ACTIVATION, st.booleans(), st.data())
-def test_depthwise_of_a_doubled_input(device, taps, stride, channels, height, width, activation, added, data):
+def test_depthwise_of_a_doubled_input(device, kernel_size, stride, channels, height, width, activation, added, data):
     prologue = ("double", "add") if added else ("double",)
     sides = (2 * ((height + 1) // 2), 2 * ((width + 1) // 2))
-    w = Workload("depthwise", taps, stride, channels, channels, *sides, activation, prologue)
-    agree(w, device, data.draw(st.sampled_from([*space(w, device)])))
+    w = Workload("depthwise", kernel_size, stride, channels, channels, *sides, activation, prologue)
+    agree(w, device, data.draw(st.sampled_from([*target_of(device).space(w)])))
 
 
 @pytest.mark.parametrize("device", DEVICES, ids=lambda d: d.name)
@@ -125,24 +123,24 @@ def test_depthwise_of_a_doubled_input(device, taps, stride, channels, height, wi
 @given(CHANNELS, CHANNELS, SIDE, SIDE, ACTIVATION, TAIL, st.data())
 def test_pointwise(device, cin, cout, height, width, activation, tail, data):
     w = Workload("pointwise", 1, 1, cin, cout, height, width, activation + tail)
-    agree(w, device, data.draw(st.sampled_from([*space(w, device)])))
+    agree(w, device, data.draw(st.sampled_from([*target_of(device).space(w)])))
 
 
 @pytest.mark.parametrize("device", DEVICES, ids=lambda d: d.name)
 @settings(max_examples=8, deadline=None)
 @given(st.sampled_from([1, 3, 5]), st.sampled_from([1, 2]), CHANNELS, CHANNELS, SIDE, SIDE, ACTIVATION, TAIL, st.data())
-def test_dense(device, taps, stride, cin, cout, height, width, activation, tail, data):
+def test_dense(device, kernel_size, stride, cin, cout, height, width, activation, tail, data):
     kind = data.draw(st.sampled_from(["stem", "conv"]))
-    w = Workload(kind, taps, stride, cin, cout, height, width, activation + tail)
-    agree(w, device, data.draw(st.sampled_from([*space(w, device)])))
+    w = Workload(kind, kernel_size, stride, cin, cout, height, width, activation + tail)
+    agree(w, device, data.draw(st.sampled_from([*target_of(device).space(w)])))
 
 
 @pytest.mark.parametrize("device", DEVICES, ids=lambda d: d.name)
 @settings(max_examples=6, deadline=None)
 @given(st.sampled_from([3, 5]), st.sampled_from([1, 2]), CHANNELS, SIDE, SIDE, st.data())
-def test_pool(device, taps, stride, channels, height, width, data):
-    w = Workload("pool", taps, stride, channels, channels, height, width)
-    agree(w, device, data.draw(st.sampled_from([*space(w, device)])))
+def test_pool(device, kernel_size, stride, channels, height, width, data):
+    w = Workload("pool", kernel_size, stride, channels, channels, height, width)
+    agree(w, device, data.draw(st.sampled_from([*target_of(device).space(w)])))
 
 
 @pytest.mark.parametrize("device", DEVICES, ids=lambda d: d.name)
@@ -150,7 +148,7 @@ def test_pool(device, taps, stride, channels, height, width, data):
 @given(CHANNELS, SIDE, SIDE, ACTIVATION, st.booleans(), st.data())
 def test_head(device, cin, height, width, activation, doubled, data):
     w = Workload("head", 1, 1, cin, 1, height, width, activation + (("double",) if doubled else ()))
-    agree(w, device, data.draw(st.sampled_from([*space(w, device)])))
+    agree(w, device, data.draw(st.sampled_from([*target_of(device).space(w)])))
 
 
 @pytest.mark.parametrize("device", DEVICES, ids=lambda d: d.name)
@@ -171,35 +169,34 @@ def test_head(device, cin, height, width, activation, doubled, data):
 )
 def test_the_default_setting_is_legal_and_right(name, device):
     w = Workload.parse(name)
-    check(w, device, default(w, device))
-    agree(w, device, default(w, device))
+    target_of(device).check(w, target_of(device).default(w))
+    agree(w, device, target_of(device).default(w))
 
 
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"cols": 5}, "tiles must divide 14x14"),
-        ({"rows": 14, "cols": 14}, "fit 32 registers"),
-        ({"blocks": 2}, "not legal"),
-        ({"strip": 0}, "not legal"),
+        ({"tile_w": 5}, "tiles must divide 14x14"),
+        ({"tile_h": 14, "tile_w": 14}, "fit 32 registers"),
+        ({"tile_oc": 2}, "not legal"),
+        ({"task_h": 0}, "not legal"),
         ({"tile": 4}, "this schedule has"),
     ],
 )
 def test_an_illegal_setting_is_refused_with_the_reason(change, reason):
     w = Workload.parse("depthwise5s1-f32-c24-14x14+relu")
     wide = next(d for d in records() if d.name == "x86-64-v4")
-    knobs = default(w, wide) | change
+    knobs = target_of(wide).default(w) | change
     with pytest.raises(KernelError, match=reason):
-        schedule(te.create_prim_func(ALGORITHMS["depthwise"].compute(w, 16)), w, wide, knobs, "kernel")
+        scheduled(w, wide, knobs, "kernel")
 
 
 def test_a_wrong_kernel_is_noticed(monkeypatch):
-    """The net itself: plant a mistake in an algorithm and see the comparison fail."""
-    right = ALGORITHMS["pointwise"].pack
-    monkeypatch.setattr(ALGORITHMS["pointwise"], "pack", lambda k, lanes: right(k, lanes) * np.float32(1.001))
+    """The net itself: plant a mistake in what a kernel reads and see the comparison fail."""
+    monkeypatch.setitem(globals(), "pack", lambda w, k, lanes, right=pack: right(w, k, lanes) * np.float32(1.001))
     w = Workload.parse("pointwise1s1-f32-c8-k8-4x4+relu")
     with pytest.raises(AssertionError, match="pointwise1s1"):
-        agree(w, host(), default(w, host()))
+        agree(w, host(), target_of(host()).default(w))
 
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -219,8 +216,7 @@ def test_schedules_are_those_reviewed(name, request):
     """The verbs a schedule applies, line by line; after a wanted change: pytest --update-golden, and read the diff."""
     w = Workload.parse(name)
     wide = next(d for d in records() if d.name == "x86-64-v4")
-    computation = te.create_prim_func(ALGORITHMS[w.kind].compute(w, wide.lanes))
-    text = "\n".join(map(str, schedule(computation, w, wide, default(w, wide), "kernel").trace.as_python())) + "\n"
+    text = "\n".join(map(str, scheduled(w, wide, target_of(wide).default(w), "kernel").trace.as_python())) + "\n"
     path = GOLDEN / f"{symbol(w)}.txt"
     if request.config.getoption("--update-golden"):
         path.parent.mkdir(exist_ok=True)
@@ -234,4 +230,4 @@ def test_schedules_are_those_reviewed(name, request):
 @pytest.mark.parametrize("device", records(), ids=lambda d: d.name)
 def test_every_size_has_a_setting(name, device):
     w = Workload.parse(name)
-    check(w, device, default(w, device))
+    target_of(device).check(w, target_of(device).default(w))

@@ -16,8 +16,9 @@ from torch import nn
 
 from attacks import Calls
 from conftest import seeded
-from zoo import convert, legacy
+from zoo import importers as convert
 from zoo.errors import ZooError
+from zoo.importers import legacy
 from zoo.prune.surgery import cut, strongest
 from zoo.prune.widths import resized
 

@@ -9,17 +9,23 @@ from hypothesis import strategies as st
 
 from zoo.kernels.device import device, records
 from zoo.kernels.errors import KernelError
-from zoo.kernels.log import FOREIGN, Record, append, best, path_of, read
-from zoo.kernels.schedule.knobs import VERSION, default, space
-from zoo.kernels.workload import Workload
+from zoo.kernels.ir.workload import Workload
+from zoo.kernels.records import FOREIGN, Record, append, best, path_of, read
+from zoo.kernels.targets import target_of
 
 V4 = device("x86-64-v4")
 W = Workload.parse("depthwise5s1-f32-c24-14x14+relu")
 
 
 def record(seconds=(1e-4, 3e-4, 2e-4), **changes):
-    fields = {"device": V4.name, "workload": W, "schedule": VERSION, "knobs": default(W, V4), "seconds": tuple(seconds)}
-    fields |= {"source": "measured", "host": "test", "tvm": "0", "date": "2026-01-01"}
+    fields = {
+        "device": V4.name,
+        "workload": W,
+        "schedule_version": target_of(V4).version,
+        "knobs": target_of(V4).default(W),
+        "seconds": tuple(seconds),
+    }
+    fields |= {"provenance": "measured", "processor": "test", "tvm": "0", "date": "2026-01-01"}
     return Record(**fields | changes)
 
 
@@ -62,12 +68,12 @@ def test_many_writers_share_a_log(tmp_path):
 
 
 def test_the_best_is_the_fastest_that_can_be_used():
-    other = next(iter(space(W, V4)))
+    other = next(iter(target_of(V4).space(W)))
     usable = [record((5e-4,)), record((4e-4,), knobs=other)]
     useless = [
         record((1e-4,), device="x86-64-v3"),
-        record((1e-4,), schedule=VERSION - 1),
-        record((1e-4,), knobs={**other, "cols": 13}),
+        record((1e-4,), schedule_version=target_of(V4).version - 1),
+        record((1e-4,), knobs={**other, "tile_w": 13}),
         record((1e-4,), knobs={"tile": 3}),
         record((), error="it hung"),
     ]
@@ -83,15 +89,15 @@ def test_the_best_is_the_fastest_that_can_be_used():
         {"seconds": [1e999]},
         {"seconds": "fast"},
         {"seconds": None},
-        {"knobs": {"rows": -1}},
-        {"knobs": {"rows": 1e9}},
-        {"knobs": {"rows": True}},
-        {"knobs": {"rows": 10**30}},
+        {"knobs": {"tile_h": -1}},
+        {"knobs": {"tile_h": 1e9}},
+        {"knobs": {"tile_h": True}},
+        {"knobs": {"tile_h": 10**30}},
         {"knobs": [1]},
         {"workload": "rm -rf"},
         {"workload": 7},
-        {"source": "dreamt"},
-        {"schedule": "1"},
+        {"provenance": "dreamt"},
+        {"schedule_version": "1"},
         {"extra": 1},
     ],
 )
@@ -109,6 +115,57 @@ def test_any_bytes_are_a_log_with_remarks(tmp_path_factory, content):
     assert found == []
 
 
+V1 = {
+    "cpu": ("depthwise5s1-f32-c24-14x14+relu", {"rows": 2, "cols": 7, "blocks": 1, "strip": 14, "unroll": 1}),
+    "head": ("head1s1-f32-c16-k1-28x28+relu", {"cols": 14}),
+    "cuda": (
+        "pointwise1s1-f32-c16-k24-14x14",
+        {"across": 8, "down": 7, "wide": 2, "channels": 3, "rows": 2, "columns": 7, "chunk": 4, "apart_rows": 2},
+    ),
+    "cuda head": ("head1s1-f32-c16-k1-28x28+relu", {"down": 4, "wide": 28}),
+}
+V2 = {
+    "cpu": {"tile_h": 2, "tile_w": 7, "tile_oc": 1, "task_h": 14, "unroll": 1},
+    "head": {"tile_w": 14},
+    "cuda": {
+        **{"threads_oc": 8, "threads_h": 7, "threads_w": 2, "thread_oc": 3, "thread_h": 2, "thread_w": 7},
+        **{"tile_ic": 4, "vthread_h": 2},
+    },
+    "cuda head": {"threads_h": 4, "threads_w": 28},
+}
+
+
+def version_1(workload, knobs, schedule=1):
+    fields = {"device": "mine", "workload": workload, "schedule": schedule, "knobs": knobs, "seconds": [1e-4]}
+    fields |= {"source": "measured", "host": "a board", "tvm": "0.27", "date": "2026-11-22", "error": None}
+    return json.dumps(fields)
+
+
+@pytest.mark.parametrize("case", V1)
+def test_lines_of_version_1_are_read_in_the_words_of_today(case, tmp_path):
+    path = tmp_path / "mine.jsonl"
+    path.write_text(version_1(*V1[case]) + "\n")
+    append(path, [record()])
+    (old, new), remarks = read(path)
+    assert (remarks, new) == ([], record())
+    assert (old.knobs, str(old.workload)) == (V2[case], V1[case][0])
+    assert (old.provenance, old.processor, old.schedule_version) == ("measured", "a board", 1)
+    target_of(device("tx2" if "cuda" in case else "x86-64-v4")).check(old.workload, old.knobs)
+    assert json.loads(old.line())["version"] == 2
+    assert Record.parse(old.line()) == old
+
+
+def test_knobs_of_foreign_schedules_keep_their_names():
+    kept = Record.parse(version_1("pointwise1s1-f32-c16-k24-14x14", {"tile_f.1": 2, "rows": 3}, FOREIGN))
+    assert kept.knobs == {"tile_f.1": 2, "rows": 3}
+
+
+@pytest.mark.parametrize("version", [0, 1, 3, "2", None])
+def test_another_version_is_refused(version):
+    with pytest.raises(KernelError, match="this program reads versions 1 and 2"):
+        Record.parse(json.dumps(json.loads(record().line()) | {"version": version}))
+
+
 def test_deep_nesting_does_not_matter():
     with pytest.raises(KernelError):
         Record.parse("[" * 100_000)
@@ -120,5 +177,10 @@ def test_the_logs_we_ship_are_sound(name):
     assert remarks == []
     for kept in found:
         assert kept.device == name
-        assert kept.schedule == VERSION or (kept.schedule, kept.source) == (FOREIGN, "imported")
-    assert set(best(found, device(name))) == {r.workload for r in found if r.seconds and r.schedule == VERSION}
+        assert kept.schedule_version == target_of(V4).version or (kept.schedule_version, kept.provenance) == (
+            FOREIGN,
+            "imported",
+        )
+    assert set(best(found, device(name))) == {
+        r.workload for r in found if r.seconds and r.schedule_version == target_of(V4).version
+    }

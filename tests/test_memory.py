@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo.kernels.memory import LINE, layout
+from zoo.kernels.ir.memory import LINE, arrange
 
 tensors = st.lists(
     st.tuples(st.integers(1, 10**6), st.integers(-1, 20), st.integers(0, 20)).map(lambda t: (t[0], t[1], t[1] + t[2])),
@@ -13,7 +13,7 @@ tensors = st.lists(
 def test_tensors_that_live_together_share_nothing(made):
     sizes = {str(i): size for i, (size, _, _) in enumerate(made)}
     lives = {str(i): (first, last) for i, (_, first, last) in enumerate(made)}
-    offsets, total = layout(sizes, lives)
+    offsets, total = arrange(sizes, lives)
     assert all(offset % LINE == 0 for offset in offsets.values())
     assert total <= sum(size + LINE for size in sizes.values())
     for a in sizes:
@@ -24,8 +24,8 @@ def test_tensors_that_live_together_share_nothing(made):
 
 
 def test_tensors_that_never_meet_share_everything():
-    assert layout({"a": 100, "b": 100}, {"a": (0, 1), "b": (2, 3)}) == ({"a": 0, "b": 0}, 100)
+    assert arrange({"a": 100, "b": 100}, {"a": (0, 1), "b": (2, 3)}) == ({"a": 0, "b": 0}, 100)
 
 
 def test_nothing_needs_nothing():
-    assert layout({}, {}) == ({}, 0)
+    assert arrange({}, {}) == ({}, 0)

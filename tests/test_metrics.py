@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from zoo import metrics
+from zoo.evaluation import metrics
+from zoo.evaluation.units import fitting_scale
 
 
 def test_hand_computed_values():
@@ -26,6 +27,42 @@ def test_scaling_by_the_median_forgives_a_wrong_scale():
     found = metrics.measure(target * 3, target)
     assert found["delta1"] == 0
     assert found["delta1_scaled"] == 1
+
+
+def test_all_metrics_are_given_after_scaling_too():
+    target = np.random.default_rng(0).uniform(1, 5, (8, 8)).astype(np.float32)
+    off = np.random.default_rng(1).uniform(0.9, 1.1, (8, 8)).astype(np.float32)
+    found, scaled = metrics.measure(target * off * 3, target), metrics.measure(target * off, target)
+    for name in metrics.ERRORS:
+        assert found[f"{name}_scaled"] == pytest.approx(scaled[f"{name}_scaled"], rel=1e-5)
+    assert found["depth_ratio"] == pytest.approx(3 * scaled["depth_ratio"], rel=1e-5)
+
+
+def test_predictions_are_limited_after_scaling():
+    found = metrics.measure(np.array([[40.0, 40.0]]), np.array([[10.0, 10.0]]), limits=(0.001, 10))
+    assert (found["rmse_m"], found["rmse_m_scaled"]) == (0, 0)
+
+
+def test_bias_and_spread_of_the_scale():
+    found = metrics.bias_and_spread([{"depth_ratio": 1.1}, {"depth_ratio": 1.1}])
+    assert (found["depth_bias"], found["depth_spread"]) == (pytest.approx(0.1), pytest.approx(0))
+    found = metrics.bias_and_spread([{"depth_ratio": 0.5}, {"depth_ratio": 2.0}])
+    assert (found["depth_bias"], found["depth_spread"]) == (pytest.approx(0), pytest.approx(1))
+
+
+@pytest.mark.parametrize(
+    ("bias", "shapes", "scale", "fits"),
+    [
+        (0.1, 0.9, 1000, None),  # not far off
+        (2.9, 0.3, 1000, None),  # shapes do not agree: the network may simply be wrong
+        (2.9, 0.9, 1000, 256),
+        (-0.8, 0.9, 1000, 5000),
+        (-0.8, 0.9, 1, 5),  # no unit that is common
+        (1000.0, 0.9, 1, 0.001),
+    ],
+)
+def test_a_scale_that_would_fit_is_found(bias, shapes, scale, fits):
+    assert fitting_scale({"depth_bias": bias, "delta1_scaled": shapes}, scale) == fits
 
 
 def test_an_empty_mask_is_an_error():

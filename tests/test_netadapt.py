@@ -10,22 +10,27 @@ import pytest
 import torch
 
 from conftest import ROOT, small_frames
-from zoo import checkpoint
 from zoo.data import store
 from zoo.data.frames import frames
 from zoo.errors import ZooError
-from zoo.evaluate import judged
-from zoo.network import FastDepth, initialise
+from zoo.evaluation.evaluate import evaluation_frames
+from zoo.evaluation.protocols import PROTOCOLS
+from zoo.model.network import FastDepth, initialise
 from zoo.prune import netadapt as search
 from zoo.prune.cost import macs
 from zoo.prune.netadapt import Search, netadapt, targets
 from zoo.prune.widths import blocks, resized
-from zoo.recipe import Phase, Recipe
+from zoo.training.recipe import Phase, Recipe
 from zoo.variant import variant
+from zoo.weights import checkpoint
 
 FULL = variant("fastdepth")
 SMALL = resized(FULL, {block: max(8, width // 16) for block, width in blocks(FULL).items()}, "small")
-SHORT = Recipe((Phase(32, 2, 4),), rate=1e-3, matrix_rate=1e-3)
+SHORT = Recipe((Phase(32, 2, 4),), lr=1e-3, muon_lr=1e-3)
+SHORT_V1 = (
+    "Recipe(phases=(Phase(side=32, batch=2, samples=4, stages=5, whole=0),), rate=0.001, matrix_rate=0.001, decay=0.01, "
+    "shares=(0.45, 0.55, 0.1), jitter=1.0, mixed=False, seed=0)"
+)
 GOAL = Search(0.75 * macs(SMALL), "MACs", SHORT, first=0.1, decay=0.98, multiple=2)
 
 
@@ -40,10 +45,10 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def given(folder, tmp_path_factory):
-    """(stores, frames to judge by)."""
+    """(stores, frames to choose by)."""
     found = frames(folder)
     made = store.measured(found[:4], tmp_path_factory.mktemp("cache"), quiet)
-    return [made], judged(found[4:], "published", quiet)[0]
+    return {"frames": made}, evaluation_frames(found[4:], PROTOCOLS["published"], quiet)[0]
 
 
 @pytest.fixture(scope="module")
@@ -97,11 +102,17 @@ def test_a_search_that_was_stopped_ends_the_same(found, network, given, tmp_path
     with pytest.raises(KeyboardInterrupt):
         netadapt(network, GOAL, macs, *given, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["001"]
+    config = tmp_path / "001" / "config.json"  # as version 1 left it
+    content = json.loads(config.read_text())
+    of = f"small Search(budget={GOAL.budget!r}, unit='MACs', short={SHORT_V1}, first=0.1, decay=0.98, multiple=2)"
+    content["notes"] = {"of": of, "history": content["notes"]["history"]}
+    config.write_text(json.dumps(content))
     told = []
     made, history = netadapt(network, GOAL, macs, *given, tmp_path, told=told.append)
     assert told == history == found[1]
     assert same(made, found[0])
     assert [path.name for path in tmp_path.iterdir()] == [f"{len(history):03}"]
+    assert netadapt(network, GOAL, macs, *given, tmp_path)[1] == history
     other = Search(GOAL.budget, "MACs", SHORT, first=0.2)
     with pytest.raises(ZooError, match="belongs to another search"):
         netadapt(network, other, macs, *given, tmp_path)
@@ -119,14 +130,14 @@ def test_a_budget_that_is_never_reached_is_refused(network, given, tmp_path):
 def line(folder, network, tmp_path):
     """The command's words, for a checkpoint of its own and recipes that take moments."""
     checkpoint.save(network, tmp_path / "small")
-    recipe = "phases = [{ side = 32, batch = 2, samples = 4 }]\nmatrix_rate = 1e-3\n"
+    recipe = "version = 2\nphases = [{ side = 32, batch = 2, samples = 4 }]\nmuon_lr = 1e-3\n"
     (tmp_path / "short.toml").write_text(recipe)
     return [
         *(
             "prune",
             "-m",
             tmp_path / "small",
-            "--frames",
+            "--dataset",
             folder,
             "--hold-out",
             "1",
@@ -179,11 +190,11 @@ def test_a_baseline_is_narrowed_alike_everywhere(zoo, network, tmp_path):
     [
         ([], "give either --to VARIANT or --budget SHARE"),
         (["--to", "fastdepth_pruned", "--budget", "0.5"], "give either --to VARIANT or --budget SHARE"),
-        (["--budget", "0.5"], "a search needs --frames"),
+        (["--budget", "0.5"], "a search needs --dataset"),
         (["--budget", "0.5", "--cost", "watts"], "no cost 'watts'"),
         (["--budget", "0.5", "--cost", "latency:toaster"], "unknown device 'toaster'"),
         (["--budget", "0.5", "--cost", "latency:rpi5"], "only 0 measured depthwise layers"),
-        (["--budget", "0.2", "--frames", "x"], "never get below"),
+        (["--budget", "0.2", "--dataset", "x"], "never get below"),
         (["--to", "huge"], "unknown variant 'huge'"),
     ],
 )

@@ -6,11 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from zoo.blocks import double
+from conftest import LITE
 from zoo.errors import ZooError
-from zoo.network import FastDepth, count
-from zoo.resnet import Residual, basic
-from zoo.upsampling import Transposed, bilinear, unpool
+from zoo.importers import import_file
+from zoo.model.encoders.resnet import basic
+from zoo.model.layers import Block, ConvNormAct
+from zoo.model.network import FastDepth, count
+from zoo.model.upsample import bilinear, nearest, unpool
+from zoo.model.walk import Walk
 from zoo.variant import catalogue, variant
 
 SIDES = [112, 112, 56, 56, 28, 28, 14, 14, 14, 14, 14, 14, 7, 7]
@@ -108,14 +111,16 @@ def test_a_residual_encoder_with_too_few_widths_is_refused():
 
 
 def test_a_residual_block_adds_what_it_was_given():
-    block = Residual(basic, 4, 4, 1).eval()
-    nn.init.zeros_(block.body[1].norm.weight)
+    walk = Walk(5, 5)
+    basic(walk, "encoder.2", walk.image._replace(channels=4), 4, 1, project=False)
+    block = Block(walk.layers, "encoder.2").eval()
+    nn.init.zeros_(block.get_submodule("body.1").norm.weight)
     x = torch.randn(1, 4, 5, 5)
     assert torch.equal(block(x), x.relu())
 
 
 def test_a_transposed_convolution_is_one_after_unpooling_with_its_filters_turned():
-    layer = Transposed(3, 4, 5).eval()
+    layer = ConvNormAct(3, 4, 5, stride=2, transposed=True).eval()
     turned = layer.conv.weight.transpose(0, 1).flip(2, 3)
     x = torch.randn(1, 3, 4, 6)
     expected = nn.functional.conv2d(unpool(x), turned, padding=2)
@@ -128,6 +133,71 @@ def test_unpooling_puts_every_pixel_among_zeros():
 
 def test_bilinear_doubling_mixes_neighbours():
     assert bilinear(torch.tensor([[[[0.0, 4.0]]]]))[0, 0].tolist() == [[0, 1, 3, 4]] * 2
+
+
+def lite0(state, image):
+    """EfficientNet-Lite0's features as its definition says, from tensors by the names of its PyTorch ports."""
+    functional = nn.functional
+
+    def layer(x, conv, norm, **options):
+        statistics = [state[f"{norm}.{key}"] for key in ("running_mean", "running_var", "weight", "bias")]
+        y = functional.conv2d(x, state[f"{conv}.weight"], padding=state[f"{conv}.weight"].shape[-1] // 2, **options)
+        return functional.batch_norm(y, *statistics, eps=1e-3)
+
+    x = functional.relu6(layer((255 * image - 127) / 128, "_conv_stem", "_bn0", stride=2))
+    strides, found = {1: 2, 3: 2, 5: 2, 11: 2}, [x]
+    residual = {2, 4, 6, 7, 9, 10, 12, 13, 14}
+    for i in range(16):
+        y, name = x, f"_blocks.{i}"
+        if i > 0:
+            y = functional.relu6(layer(y, f"{name}._expand_conv", f"{name}._bn0"))
+        options = {"stride": strides.get(i, 1), "groups": y.shape[1]}
+        y = functional.relu6(layer(y, f"{name}._depthwise_conv", f"{name}._bn1", **options))
+        y = layer(y, f"{name}._project_conv", f"{name}._bn2")
+        x = x + y if i in residual else y
+        found.append(x)
+    return found
+
+
+def test_an_efficientnet_encoder_computes_what_its_weights_were_made_for(tmp_path):
+    """Foreign names, foreign normalisation of the image, linear outputs: written down once more, by hand."""
+    network, generator = FastDepth(LITE).eval(), torch.Generator().manual_seed(0)
+    state = {}
+    inner = {"expand": ("_expand_conv", "_bn0"), "depthwise": ("_depthwise_conv", "_bn1")}
+    inner |= {"project": ("_project_conv", "_bn2")}
+    for key, tensor in network.state_dict().items():
+        if key.endswith("running_var"):
+            tensor = 0.6 + torch.rand(tensor.shape, generator=generator)
+        elif tensor.is_floating_point() and tensor.ndim == 1:
+            tensor = tensor + 0.2 * torch.rand(tensor.shape, generator=generator)
+        room, n, *rest = key.split(".")
+        if room != "encoder":
+            state[key] = tensor
+        elif n == "0":
+            state["encoder." + {"conv": "_conv_stem", "norm": "_bn0"}[rest[0]] + "." + rest[1]] = tensor
+        else:
+            step, part, tail = rest
+            state[f"encoder._blocks.{int(n) - 1}.{inner[step][part == 'norm']}.{tail}"] = tensor
+    state["head.norm.bias"] = torch.ones(1)
+    torch.save(state, tmp_path / "lite.pth")
+    found, image = import_file(tmp_path / "lite.pth", LITE), torch.rand(1, 3, 64, 96, generator=generator)
+    with torch.inference_mode():
+        stages = found.stages(image)
+        expected = lite0({key.removeprefix("encoder."): tensor for key, tensor in state.items()}, image)
+    assert len(expected) == 17
+    for i, tensor in enumerate(expected):
+        assert torch.allclose(stages[f"encoder.{i}"], tensor, atol=1e-4), i
+
+
+def test_a_normalised_image_padded_with_zeros_is_one_padded_with_the_mean_before():
+    """So a stem takes the normalisation into its weights: scaled by 1 / std, a bias of -mean / std times their sum."""
+    network = FastDepth(LITE).double()
+    mean, std, stem = network.encoder.mean, network.encoder.std, network.encoder[0].conv
+    image = torch.rand(1, 3, 32, 32, dtype=torch.float64)
+    weight = stem.weight / std
+    bias = -mean * weight.sum((1, 2, 3))
+    padded = nn.functional.pad(image, (1, 1, 1, 1), value=mean)
+    assert torch.allclose(nn.functional.conv2d(padded, weight, bias, stride=2), stem((image - mean) / std))
 
 
 @settings(max_examples=8, deadline=None)
@@ -148,13 +218,13 @@ def test_other_inputs_are_refused_by_name(shape):
 def test_doubling_makes_every_pixel_a_block():
     x = torch.arange(6.0).view(1, 1, 2, 3)
     expected = [[0, 0, 1, 1, 2, 2], [0, 0, 1, 1, 2, 2], [3, 3, 4, 4, 5, 5], [3, 3, 4, 4, 5, 5]]
-    assert double(x)[0, 0].tolist() == expected
+    assert nearest(x)[0, 0].tolist() == expected
 
 
 def test_the_depth_map_is_constant_on_two_by_two_blocks(pruned):
     with torch.inference_mode():
         depth = pruned(torch.rand(1, 3, 64, 96))
-    assert torch.equal(depth, double(depth[..., ::2, ::2]))
+    assert torch.equal(depth, nearest(depth[..., ::2, ::2]))
 
 
 def test_skips_are_added_where_the_variant_says(pruned):
@@ -163,5 +233,5 @@ def test_skips_are_added_where_the_variant_says(pruned):
         stages = pruned.stages(image)
         for layer, stage in pruned.variant.skips:
             before = stages[f"decoder.{stage - 1}"]
-            plain = double(pruned.decoder[str(stage)](before))
+            plain = nearest(pruned.decoder[str(stage)](before))
             assert torch.equal(stages[f"decoder.{stage}"], plain + stages[f"encoder.{layer}"])

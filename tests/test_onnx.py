@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 
-from zoo import convert
+from zoo import importers as convert
 from zoo.errors import ZooError
-from zoo.export import export
+from zoo.exporters import export
 
 
 @pytest.fixture(scope="module")

@@ -12,14 +12,14 @@ from typer.testing import CliRunner
 
 from conftest import ROOT, complaint, small_frames
 from zoo import outputs
-from zoo.cli import app
+from zoo.cli.app import app
 from zoo.data.rooms import render
 from zoo.errors import ZooError
-from zoo.export import FORMATS, export
-from zoo.kernels import log
+from zoo.exporters import FORMATS, export
+from zoo.kernels import records as log
 from zoo.kernels.device import records
 from zoo.kernels.errors import KernelError
-from zoo.picture import write
+from zoo.visual.picture import write
 
 NOT_OURS = "this command did not write it"
 
@@ -247,13 +247,13 @@ def test_training_spares_what_lies_there(zoo, tmp_path, name):
     mine.parent.mkdir(parents=True)
     mine.write_text("mine")
     for words in (("train",), ("prune", "--budget", "0.9")):
-        refused(zoo, tmp_path, NOT_OURS, *words, "--frames", "frames", "--hold-out", "2", "-o", "out")
+        refused(zoo, tmp_path, NOT_OURS, *words, "--dataset", "frames", "--hold-out", "2", "-o", "out")
 
 
 def test_a_search_spares_what_lies_there(zoo, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "search.json").write_text("{}")
-    refused(zoo, tmp_path, NOT_OURS, "prune", "--budget", "0.9", "--frames", "frames", "-o", "out")
+    refused(zoo, tmp_path, NOT_OURS, "prune", "--budget", "0.9", "--dataset", "frames", "-o", "out")
 
 
 def test_training_does_not_write_over_what_it_starts_from(zoo, tmp_path):
@@ -261,15 +261,15 @@ def test_training_does_not_write_over_what_it_starts_from(zoo, tmp_path):
     frames.mkdir()
     small_frames(frames, 6)
     assert zoo("prune", "-m", "fastdepth", "--to", "fastdepth_pruned", "-o", "cut", cwd=tmp_path)[0] == 0
-    words = ("train", "-m", "cut", "--from", "cut", "--config", ROOT / "zoo" / "recipes" / "scratch.toml")
-    refused(zoo, tmp_path, "is the input", *words, "--frames", "frames", "--hold-out", "2", "-o", "cut")
+    words = ("train", "-m", "cut", "--init", "cut", "--config", ROOT / "zoo" / "recipes" / "scratch.toml")
+    refused(zoo, tmp_path, "is the input", *words, "--dataset", "frames", "--hold-out", "2", "-o", "cut")
 
 
 def test_the_picture_of_the_worst(zoo, tmp_path):
     frames = tmp_path / "frames"
     frames.mkdir()
     small_frames(frames, 2)
-    words = ("eval", "--frames", "frames", "--worst", "worst.png")
+    words = ("eval", "--dataset", "frames", "--worst", "worst.png")
     for _ in range(2):
         assert zoo(*words, cwd=tmp_path)[0] == 0
     (tmp_path / "worst.png").write_text("mine")

@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from conftest import ROOT, complaint
-from zoo import image, picture, runtimes, scene
+from zoo import image
 from zoo.data.rooms import render
 from zoo.errors import ZooError
+from zoo.inference import backends as runtimes
+from zoo.visual import picture, scene
 
 NETWORK = "fastdepth_pruned, torch"
 
@@ -133,7 +135,7 @@ with ThreadPoolExecutor(200) as pool:
 
 @pytest.fixture(scope="module")
 def service():
-    from zoo.page import Service
+    from zoo.demo.page import Service
 
     made = Service(["fastdepth_pruned"], [], 2)
     yield made

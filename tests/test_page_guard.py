@@ -15,9 +15,9 @@ import pytest
 from conftest import ROOT
 
 pytest.importorskip("gradio")
+from zoo.demo.guard import LARGEST, Guard
+from zoo.demo.uploads import FOREIGN, Uploads
 from zoo.errors import ZooError
-from zoo.page_guard import LARGEST, Guard
-from zoo.uploads import FOREIGN, Uploads
 
 NETWORK = "fastdepth_pruned, torch"
 WEB = httpx.Client(timeout=60, trust_env=False, headers={"Content-Type": "application/json"})
@@ -29,7 +29,7 @@ def told(event, given):
     if event in ("socket.getaddrinfo", "socket.gethostbyname", "socket.connect", "socket.sendto"):
         print("ASKED", event, given[1 if event == "socket.connect" else 0:], file=sys.stderr, flush=True)
 sys.addaudithook(told)
-from zoo.cli import main
+from zoo.cli.app import main
 main()
 """
 

@@ -6,10 +6,10 @@ from torch.nn.functional import max_pool2d
 
 from conftest import seeded
 from zoo.kernels.errors import KernelError
-from zoo.kernels.export import trace
-from zoo.kernels.reference import interpret
-from zoo.kernels.rewrite import rewrite
-from zoo.network import count
+from zoo.kernels.ir.reference import interpret
+from zoo.kernels.ir.rewrite import rewrite
+from zoo.kernels.ir.trace import trace
+from zoo.model.network import count
 from zoo.variant import catalogue
 
 
@@ -38,7 +38,7 @@ def test_a_concatenated_skip_is_two_tensors_side_by_side():
     plan = trace(seeded("fastdepth_concat"), 64, 64)
     parts = ("decoder.4.pointwise", "encoder.1.pointwise")
     join = "+".join(parts)
-    assert plan.joins[join] == parts
+    assert plan.concat[join] == parts
     assert plan.shapes()[join] == (128, 32, 32)
     index = {step.name: i for i, step in enumerate(plan.steps)}
     assert plan.lifetimes()[join] == (index["encoder.1.pointwise"], index["decoder.5.depthwise"])

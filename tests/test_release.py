@@ -7,17 +7,19 @@ import pytest
 from PIL import Image
 
 from conftest import small_frames
-from zoo import checkpoint, release
 from zoo.data import store
 from zoo.data.frames import frames
 from zoo.errors import ZooError
-from zoo.evaluate import judged
-from zoo.recipe import Recipe
-from zoo.train import train
+from zoo.evaluation.evaluate import evaluation_frames
+from zoo.evaluation.protocols import PROTOCOLS
+from zoo.release import release
+from zoo.training.recipe import Recipe
+from zoo.training.train import train
 from zoo.variant import FOLDER, parse, variant
+from zoo.weights import checkpoint
 
 NAME = "fastdepth_netadapt"
-RECIPE = "phases = [{ side = 32, batch = 2, samples = 4 }]\n"
+RECIPE = "version = 2\nphases = [{ side = 32, batch = 2, samples = 4 }]\n"
 
 
 def quiet(what, done, total):
@@ -37,10 +39,10 @@ def place(tmp_path, monkeypatch):
     found = frames(small_frames(folder, 3))
     monkeypatch.setattr(release, "rooms", lambda seeds: found)
     (tmp_path / "recipe.toml").write_text(RECIPE)
-    stores = [store.measured(found[:2], tmp_path / "data", quiet)]
-    exam, _ = judged(found[2:], "published", quiet)
+    stores = {"frames": store.measured(found[:2], tmp_path / "data", quiet)}
+    ready, _ = evaluation_frames(found[2:], PROTOCOLS["published"], quiet)
     recipe = Recipe.read(tmp_path / "recipe.toml")
-    train(variant(NAME), recipe, stores, exam, tmp_path / "run")
+    train(variant(NAME), recipe, stores, ready, tmp_path / "run")
     return tmp_path
 
 

@@ -7,10 +7,10 @@ import pytest
 
 from zoo.kernels.device import device, host
 from zoo.kernels.errors import KernelError
-from zoo.kernels.log import best, per_convolution, read
-from zoo.kernels.remote import Board
-from zoo.kernels.schedule.knobs import default
-from zoo.kernels.workload import Workload
+from zoo.kernels.ir.workload import Workload
+from zoo.kernels.records import best, per_convolution, read
+from zoo.kernels.targets import target_of
+from zoo.kernels.tuning.remote import RemoteRunner
 
 WORKLOAD = Workload.parse("double+add>depthwise5s1-f32-c24-28x28+relu")
 HEAD = Workload.parse("head1s1-f32-c16-k1-28x28+relu+double")
@@ -35,7 +35,7 @@ def ssh(tmp_path, monkeypatch):
 
 def measure(workload=WORKLOAD, runner="ssh:pi@board", target=None, **more):
     target = target or host()
-    return Board(target, runner).measure(workload, default(workload, target), **more)
+    return RemoteRunner(target, runner).measure(workload, target_of(target).default(workload), **more)
 
 
 def test_seconds_come_back_from_the_board(ssh):
@@ -43,8 +43,8 @@ def test_seconds_come_back_from_the_board(ssh):
     assert record.error is None
     assert len(record.seconds) == 9
     assert all(0 < seconds < 1 for seconds in record.seconds)
-    assert (record.source, record.device) == ("measured", host().name)
-    assert record.host != "unknown"
+    assert (record.provenance, record.device) == ("measured", host().name)
+    assert record.processor != "unknown"
     assert measure(HEAD).seconds
     assert best([record], host()) == {WORKLOAD: record}
 
@@ -80,7 +80,7 @@ def test_what_is_no_runner_is_said(runner):
 
 def test_a_gpu_is_refused():
     with pytest.raises(KernelError, match="kernels for GPUs cannot be timed through a runner yet"):
-        Board(device("tx2"), "env")
+        RemoteRunner(device("tx2"), "env")
 
 
 def test_an_emulator_proves_that_it_runs_and_is_never_taken_for_speed():
@@ -88,7 +88,7 @@ def test_an_emulator_proves_that_it_runs_and_is_never_taken_for_speed():
         pytest.skip("qemu-aarch64-static is not installed (Debian: qemu-user-static libc6-arm64-cross)")
     record = measure(runner="qemu-aarch64-static -L /usr/aarch64-linux-gnu", target=device("rpi4"))
     assert record.seconds
-    assert record.source == "emulated"
+    assert record.provenance == "emulated"
     assert best([record], device("rpi4")) == per_convolution([record]) == {}
 
 

@@ -6,45 +6,49 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zoo.kernels.plan import Plan, Step
-from zoo.kernels.reference import interpret
-from zoo.kernels.rewrite import (
-    depthwise_before_join,
+from zoo.kernels.ir.plan import Plan, Step
+from zoo.kernels.ir.reference import interpret
+from zoo.kernels.ir.rewrite import (
+    depthwise_before_concat,
     double_on_read,
     fold_norm,
     halve_last_block,
     pointwise_before_double,
 )
-from zoo.kernels.workload import Workload
+from zoo.kernels.ir.workload import Workload
 
 activations = st.sampled_from([(), ("relu",), ("relu6",)])
 side = st.integers(1, 6)
 
 
-def parameters(rng, name, cout, cin, taps, normalised):
-    weight = rng.normal(size=(cout, cin, taps, taps))
+def parameters(rng, name, cout, cin, kernel_size, normalised):
+    weight = rng.normal(size=(cout, cin, kernel_size, kernel_size))
     made = {"weight": weight, "bias": rng.normal(size=cout)}
     if normalised:
-        made = {"weight": weight, "gain": rng.normal(size=cout), "shift": rng.normal(size=cout)}
+        made = {"weight": weight, "gamma": rng.normal(size=cout), "beta": rng.normal(size=cout)}
         made |= {"mean": rng.normal(size=cout), "variance": rng.uniform(0.05, 3, cout)}
     return {f"{name}.{key}": value.astype(np.float32) for key, value in made.items()}
 
 
-def chain(seed, sides, channels, taps, first, second, *, normalised=False):
+def chain(seed, sides, channels, kernel_size, first, second, *, normalised=False):
     """An image, a step `a`, and a step `b` that reads a's result."""
     rng = np.random.default_rng(seed)
     height, width = sides
     one = Workload("stem", 3, 1, 3, channels, height, width, first)
-    two = Workload("pointwise" if taps == 1 else "conv", taps, 1, channels, channels, *one.out_sides, second)
+    two = Workload(
+        "pointwise" if kernel_size == 1 else "conv", kernel_size, 1, channels, channels, *one.out_sides, second
+    )
     steps = (Step("a", one, "image", None, normalised), Step("b", two, "a", None, normalised))
-    made = parameters(rng, "a", channels, 3, 3, normalised) | parameters(rng, "b", channels, channels, taps, normalised)
+    made = parameters(rng, "a", channels, 3, 3, normalised) | parameters(
+        rng, "b", channels, channels, kernel_size, normalised
+    )
     return Plan(steps, made), rng.random((3, height, width), np.float32)
 
 
 @settings(deadline=None)
 @given(st.integers(0, 999), st.tuples(side, side), st.integers(2, 9), st.sampled_from([1, 3]), activations, activations)
-def test_normalisation_folds_into_the_convolution(seed, sides, channels, taps, first, second):
-    plan, image = chain(seed, sides, channels, taps, first, second, normalised=True)
+def test_normalisation_folds_into_the_convolution(seed, sides, channels, kernel_size, first, second):
+    plan, image = chain(seed, sides, channels, kernel_size, first, second, normalised=True)
     folded = fold_norm(plan)
     assert not any(step.normalised for step in folded.steps)
     assert {key.split(".")[1] for key in folded.parameters} == {"weight", "bias"}
@@ -81,18 +85,18 @@ def test_it_stays_where_the_doubled_tensor_has_other_readers():
     assert pointwise_before_double(shared) == shared
 
 
-def decoder(seed, sides, channels, taps, tail):
+def decoder(seed, sides, channels, kernel_size, tail):
     """A pointwise step `a` that doubles (and adds `s`), read by a depthwise step `b`."""
     rng = np.random.default_rng(seed)
     height, width = sides
     stem = Workload("stem", 1, 1, 3, channels, height, width)
     wide = Workload("stem", 1, 1, 3, channels, height, width, ("double",))
     one = Workload("pointwise", 1, 1, channels, channels, height, width, ("relu", *tail))
-    two = Workload("depthwise", taps, 1, channels, channels, 2 * height, 2 * width, ("relu",))
+    two = Workload("depthwise", kernel_size, 1, channels, channels, 2 * height, 2 * width, ("relu",))
     added = "s" if "add" in tail else None
     steps = (Step("s", wide, "image"), Step("x", stem, "image"), Step("a", one, "x", added), Step("b", two, "a"))
     made = parameters(rng, "s", channels, 3, 1, False) | parameters(rng, "x", channels, 3, 1, False)
-    made |= parameters(rng, "a", channels, channels, 1, False) | parameters(rng, "b", channels, 1, taps, False)
+    made |= parameters(rng, "a", channels, channels, 1, False) | parameters(rng, "b", channels, 1, kernel_size, False)
     return Plan(steps, made), rng.random((3, height, width), np.float32)
 
 
@@ -104,8 +108,8 @@ def decoder(seed, sides, channels, taps, tail):
     st.sampled_from([3, 5]),
     st.sampled_from([("double",), ("double", "add")]),
 )
-def test_doubling_waits_for_the_depthwise_reader_and_nothing_changes(seed, sides, channels, taps, tail):
-    plan, image = decoder(seed, sides, channels, taps, tail)
+def test_doubling_waits_for_the_depthwise_reader_and_nothing_changes(seed, sides, channels, kernel_size, tail):
+    plan, image = decoder(seed, sides, channels, kernel_size, tail)
     waiting = double_on_read(plan)
     assert waiting.steps[2].workload.epilogue == ("relu",)
     assert waiting.steps[3].workload.prologue == tail
@@ -121,7 +125,7 @@ def test_doubling_does_not_wait_for_two_readers_or_a_dense_one():
     assert double_on_read(dense) == dense
 
 
-def joined(seed, sides, channels, tail):
+def concatenated(seed, sides, channels, tail):
     """A depthwise step `c` over a step `a` that doubles and the stem `s` beside it, and a pointwise step that reads it."""
     rng = np.random.default_rng(seed)
     (height, width), (first, second) = sides, channels
@@ -132,15 +136,15 @@ def joined(seed, sides, channels, tail):
     steps = (Step("s", wide, "image"), Step("a", small, "image"), Step("c", depthwise, "a+s"), Step("d", last, "c"))
     made = parameters(rng, "s", second, 3, 1, False) | parameters(rng, "a", first, 3, 3, False)
     made |= parameters(rng, "c", first + second, 1, 5, False) | parameters(rng, "d", 3, first + second, 1, False)
-    return Plan(steps, made, joins={"a+s": ("a", "s")}), rng.random((3, 2 * height, 2 * width), np.float32)
+    return Plan(steps, made, concat={"a+s": ("a", "s")}), rng.random((3, 2 * height, 2 * width), np.float32)
 
 
 @settings(deadline=None)
 @given(st.integers(0, 999), st.tuples(side, side), st.tuples(st.integers(2, 9), st.integers(2, 9)), activations)
 def test_a_depthwise_layer_may_run_before_its_inputs_are_joined(seed, sides, channels, tail):
-    plan, image = joined(seed, sides, channels, tail)
-    split = depthwise_before_join(plan)
-    assert split.joins == {"c": ("c.0", "c.1")}
+    plan, image = concatenated(seed, sides, channels, tail)
+    split = depthwise_before_concat(plan)
+    assert split.concat == {"c": ("c.0", "c.1")}
     assert [(step.name, step.source) for step in split.steps[2:]] == [("c.0", "a"), ("c.1", "s"), ("d", "c")]
     assert split.macs == plan.macs
     assert np.array_equal(interpret(split, image)["d"], interpret(plan, image)["d"])
@@ -150,14 +154,14 @@ def test_a_depthwise_layer_may_run_before_its_inputs_are_joined(seed, sides, cha
 
 
 def test_it_runs_after_a_join_that_others_read_too_or_that_it_does_not_read_alone():
-    plan, _ = joined(0, (2, 3), (4, 5), ())
-    again = Plan((*plan.steps, Step("e", plan.steps[2].workload, "a+s")), plan.parameters, joins=plan.joins)
-    assert depthwise_before_join(again) == again
-    dense = Plan((*plan.steps[:2], Step("d", plan.steps[3].workload, "a+s")), plan.parameters, joins=plan.joins)
-    assert depthwise_before_join(dense) == dense
-    again = Plan((*plan.steps[:3], Step("d", plan.steps[3].workload, "c+s")), plan.parameters, joins=plan.joins)
-    nested = replace(again, joins={**plan.joins, "c+s": ("c", "s")})
-    assert depthwise_before_join(nested) == nested
+    plan, _ = concatenated(0, (2, 3), (4, 5), ())
+    again = Plan((*plan.steps, Step("e", plan.steps[2].workload, "a+s")), plan.parameters, concat=plan.concat)
+    assert depthwise_before_concat(again) == again
+    dense = Plan((*plan.steps[:2], Step("d", plan.steps[3].workload, "a+s")), plan.parameters, concat=plan.concat)
+    assert depthwise_before_concat(dense) == dense
+    again = Plan((*plan.steps[:3], Step("d", plan.steps[3].workload, "c+s")), plan.parameters, concat=plan.concat)
+    nested = replace(again, concat={**plan.concat, "c+s": ("c", "s")})
+    assert depthwise_before_concat(nested) == nested
 
 
 @settings(deadline=None)
@@ -170,9 +174,9 @@ def test_it_runs_after_a_join_that_others_read_too_or_that_it_does_not_read_alon
     st.sampled_from([4, 8, 16]),
 )
 def test_half_a_block_of_channels_may_be_a_layer_of_its_own_and_nothing_changes(
-    seed, sides, channels, taps, tail, lanes
+    seed, sides, channels, kernel_size, tail, lanes
 ):
-    plan, image = decoder(seed, sides, channels, taps, tail)
+    plan, image = decoder(seed, sides, channels, kernel_size, tail)
     waiting = double_on_read(plan)
     halved = halve_last_block(waiting, lanes)
     splits = channels > lanes and 0 < channels % lanes <= lanes // 2
@@ -185,6 +189,6 @@ def test_half_a_block_of_channels_may_be_a_layer_of_its_own_and_nothing_changes(
 
 def test_a_layer_stays_whole_where_what_goes_into_its_channels_one_to_one_comes_otherwise():
     plan, _ = decoder(0, (3, 3), 24, 3, ("double", "add"))
-    foreign = Plan(plan.steps, plan.parameters, joins={"p": ("s", "x")})
+    foreign = Plan(plan.steps, plan.parameters, concat={"p": ("s", "x")})
     assert [step.name for step in halve_last_block(foreign, 16).steps] == ["s", "x", "a", "b"]
     assert halve_last_block(plan, 1) == plan

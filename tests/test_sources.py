@@ -13,7 +13,7 @@ from conftest import complaint
 from zoo import image
 from zoo.data.rooms import render
 from zoo.errors import ZooError
-from zoo.sources import expand, left_out
+from zoo.inference.sources import expand, left_out
 
 PICTURE, _ = render(3, 48, 64)
 # 16x16 pixels of one green, written once with pillow-heif, as pi-heif only reads

@@ -6,11 +6,11 @@ import pytest
 
 from zoo.kernels.device import device, host
 from zoo.kernels.errors import KernelError
-from zoo.kernels.log import Record
-from zoo.kernels.measure import Worker
-from zoo.kernels.schedule.knobs import VERSION, default, space
-from zoo.kernels.tune import features, propose, tune
-from zoo.kernels.workload import Workload
+from zoo.kernels.ir.workload import Workload
+from zoo.kernels.records import Record
+from zoo.kernels.targets import target_of
+from zoo.kernels.tuning.local import LocalRunner
+from zoo.kernels.tuning.search import features, propose, tune
 
 V4 = device("x86-64-v4")
 LAYERS = [
@@ -20,13 +20,13 @@ LAYERS = [
 
 def imagined(w, knobs):
     """A machine whose best tile has about ten pixels and two blocks."""
-    pixels = knobs["rows"] * knobs["cols"]
-    cost = 1 + abs(math.log2(pixels / 10)) + abs(knobs["blocks"] - 2) / 4 + abs(math.log2(knobs["strip"] / 7)) / 8
+    pixels = knobs["tile_h"] * knobs["tile_w"]
+    cost = 1 + abs(math.log2(pixels / 10)) + abs(knobs["tile_oc"] - 2) / 4 + abs(math.log2(knobs["task_h"] / 7)) / 8
     return record(w, knobs, (w.macs * cost * 1e-11,))
 
 
 def record(w, knobs, seconds, error=None):
-    return Record(V4.name, w, VERSION, knobs, seconds, "measured", "imagined", "0", "2026-01-01", error)
+    return Record(V4.name, w, target_of(V4).version, knobs, seconds, "measured", "imagined", "0", "2026-01-01", error)
 
 
 def run(trials, seed=0, learn=True, records=None, measure=imagined):
@@ -44,8 +44,8 @@ def test_every_layer_gets_its_trials_and_no_setting_twice():
     for w in LAYERS:
         settings = [tuple(r.knobs.items()) for r in kept if r.workload == w]
         assert len(settings) == len(set(settings)) == 24
-        assert all(dict(s) in list(space(w, V4)) for s in settings)
-        assert dict(settings[0]) == default(w, V4)
+        assert all(dict(s) in list(target_of(V4).space(w)) for s in settings)
+        assert dict(settings[0]) == target_of(V4).default(w)
 
 
 def test_a_stopped_search_goes_on_and_ends_with_as_many():
@@ -66,7 +66,7 @@ def test_the_model_earns_its_place():
 
 def test_failures_are_records_and_do_not_stop_the_search():
     def fragile(w, knobs):
-        return record(w, knobs, (), "boom") if knobs["rows"] > 1 else imagined(w, knobs)
+        return record(w, knobs, (), "boom") if knobs["tile_h"] > 1 else imagined(w, knobs)
 
     kept = run(24, measure=fragile)
     assert any(r.error for r in kept)
@@ -77,34 +77,34 @@ def test_a_small_space_is_searched_to_its_end():
     w = Workload.parse("head1s1-f32-c16-k1-7x7+relu")
     kept = []
     tune([w], V4, 99, [], lambda w, knobs: record(w, knobs, (1e-5,)), kept.extend)
-    assert len(kept) == len(list(space(w, V4)))
+    assert len(kept) == len(list(target_of(V4).space(w)))
     assert propose(w, V4, kept, 8, random.Random(0)) == []
 
 
 def test_features_tell_settings_apart():
     w = LAYERS[0]
-    seen = {tuple(features(w, knobs, V4)) for knobs in space(w, V4)}
-    assert len(seen) == len(list(space(w, V4)))
+    seen = {tuple(features(w, knobs, V4)) for knobs in target_of(V4).space(w)}
+    assert len(seen) == len(list(target_of(V4).space(w)))
 
 
 def test_a_real_kernel_is_measured_in_a_process_that_may_die():
     w = Workload.parse("depthwise3s1-f32-c8-7x7+relu")
-    with Worker(host()) as worker:
-        good = worker.measure(w, default(w, host()))
+    with LocalRunner(host()) as runner:
+        good = runner.measure(w, target_of(host()).default(w))
         assert good.error is None
         assert len(good.seconds) >= 5
         assert all(0 < s < 1 for s in good.seconds)
-        refused = worker.measure(w, {"rows": 3})
+        refused = runner.measure(w, {"tile_h": 3})
         assert (refused.seconds, "this schedule has" in refused.error) == ((), True)
-        assert worker.measure(w, default(w, host()), limit=0).error == "no answer within 0 s"
-        worker._connect()
-        worker._process.kill()
-        worker._process.join()
-        assert worker.measure(w, default(w, host())).error
-        assert worker.measure(w, default(w, host())).seconds
+        assert runner.measure(w, target_of(host()).default(w), limit=0).error == "no answer within 0 s"
+        runner._connect()
+        runner._process.kill()
+        runner._process.join()
+        assert runner.measure(w, target_of(host()).default(w)).error
+        assert runner.measure(w, target_of(host()).default(w)).seconds
 
 
 def test_what_cannot_run_here_cannot_be_tuned_here():
-    other = "aarch64" if host().machine == "x86_64" else "x86-64-v4"
+    other = "aarch64" if host().arch == "x86_64" else "x86-64-v4"
     with pytest.raises(KernelError, match="cannot run it, so it cannot be tuned here"):
-        Worker(device(other))
+        LocalRunner(device(other))

@@ -1,16 +1,19 @@
 import dataclasses
+import itertools
 import json
 import tomllib
 
 import pytest
+import torch
 
-from conftest import ROOT
-from zoo import network
+from conftest import FAMILY, ROOT
 from zoo.errors import ZooError
-from zoo.network import FastDepth, count
+from zoo.model.decoders import DECODERS
+from zoo.model.encoders import ENCODERS
+from zoo.model.network import FastDepth, count
 from zoo.prune.cost import macs
 from zoo.prune.widths import blocks, resized
-from zoo.variant import DECODERS, ENCODERS, FOLDER, catalogue, parse, variant
+from zoo.variant import FOLDER, catalogue, parse, variant
 
 PUBLISHED = {"fastdepth": (736_658_944, 3_933_088), "fastdepth_pruned": (366_393_384, 1_343_664)}
 
@@ -66,7 +69,7 @@ def test_a_record_survives_the_trip_through_plain_data():
         ({"encoder": "vgg16"}, "encoder 'vgg16' with decoder 'nnconv5' is not of the family"),
         (
             {"decoder": "shuffle"},
-            "is not of the family; there are mobilenet, resnet18, resnet50 with nnconv5, nnconv5_dense",
+            "is not of the family; there are mobilenet, resnet18, resnet50, efficientnet_lite0 with nnconv5, nnconv5_dense",
         ),
         ({"encoder": "resnet18"}, "11 encoder_widths and 5 decoder_widths"),
         ({"encoder_widths": [16, 56]}, "14 encoder_widths and 5 decoder_widths"),
@@ -86,7 +89,11 @@ def test_a_skip_that_makes_no_sense_is_refused(skip, skips):
 
 
 def test_the_family_is_what_can_be_built():
-    assert (set(network.ENCODERS), set(network.DECODERS)) == (set(ENCODERS), set(DECODERS))
+    for encoder, decoder in itertools.product(ENCODERS, DECODERS):
+        base = next(v for v in FAMILY.values() if v.encoder == encoder)
+        made = dataclasses.replace(base, decoder=decoder, skip="none", skips=(), weights=None)
+        narrow = resized(made, dict.fromkeys(blocks(made), 4))
+        assert FastDepth(narrow).eval()(torch.zeros(1, 3, 32, 32)).shape == (1, 1, 32, 32)
 
 
 def test_networks_for_studies_are_there_and_out_of_the_way(zoo):

@@ -3,12 +3,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zoo.kernels.errors import KernelError
-from zoo.kernels.workload import EPILOGUE, KINDS, PER_CHANNEL, Workload
+from zoo.kernels.ir.workload import EPILOGUE, KINDS, PER_CHANNEL, Workload
 
 size = st.integers(1, 4096)
 workloads = st.builds(
-    lambda kind, taps, stride, cin, cout, height, width, epilogue, prologue: Workload(
-        kind, taps, stride, cin, cin if kind in PER_CHANNEL else cout, height, width, tuple(epilogue), prologue
+    lambda kind, kernel_size, stride, cin, cout, height, width, epilogue, prologue: Workload(
+        kind, kernel_size, stride, cin, cin if kind in PER_CHANNEL else cout, height, width, tuple(epilogue), prologue
     ),
     st.sampled_from(KINDS),
     st.sampled_from([1, 3, 5, 7]),
@@ -40,9 +40,9 @@ def test_names_read_as_documented():
 
 @pytest.mark.parametrize("side", range(1, 12))
 @pytest.mark.parametrize("stride", [1, 2])
-@pytest.mark.parametrize("taps", [1, 3, 5])
-def test_sides_follow_the_stride(side, stride, taps):
-    assert Workload("conv", taps, stride, 1, 1, side, side).conv_sides == (-(-side // stride),) * 2
+@pytest.mark.parametrize("kernel_size", [1, 3, 5])
+def test_sides_follow_the_stride(side, stride, kernel_size):
+    assert Workload("conv", kernel_size, stride, 1, 1, side, side).conv_sides == (-(-side // stride),) * 2
 
 
 @pytest.mark.parametrize(

@@ -7,15 +7,15 @@ import sys
 import pyarrow.parquet
 import pytest
 
-from zoo.bulk import Index
 from zoo.errors import ZooError
 from zoo.files import put, replacing
+from zoo.inference.batch import Index
 
 SIZES = {"file": 4 << 20, "index": 12_000}  # bytes, rows
 WRITER = """
 import sys
 from pathlib import Path
-from zoo.bulk import Index
+from zoo.inference.batch import Index
 from zoo.files import put
 path, what, letter, size, stop = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4]), Path(sys.argv[5])
 while not stop.exists():

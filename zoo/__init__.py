@@ -11,24 +11,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .loading import load
-    from .predict import Predictor
-    from .pretrained import FastDepth
+    from .inference.predictor import Predictor
+    from .weights.load import load
+    from .weights.pretrained import FastDepth
 
 __all__ = ["FastDepth", "Predictor", "load"]
 
 
 def __getattr__(name: str) -> Any:  # torch takes a second to import; whoever lists variants need not wait for it
     if name == "load":
-        from .loading import load
+        from .weights.load import load
 
         return load
     if name == "Predictor":
-        from .predict import Predictor
+        from .inference.predictor import Predictor
 
         return Predictor
     if name == "FastDepth":
-        from .pretrained import FastDepth
+        from .weights.pretrained import FastDepth
 
         return FastDepth
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

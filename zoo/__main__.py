@@ -1,5 +1,5 @@
 """`python -m zoo` is the command `zoo`."""
 
-from .cli import main
+from .cli.app import main
 
 main()

@@ -11,16 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from .errors import ZooError
+from .model.architecture import architecture
+from .model.decoders import DECODERS
+from .model.encoders import ENCODERS
 
 FOLDER = Path(__file__).parent / "variants"
-ENCODERS = {"mobilenet": 14, "resnet18": 11, "resnet50": 19}  # and their layers, each of which has a width
-DECODERS: tuple[str, ...] = ("nnconv5", "nnconv5_dense", "nnconv3", "nnconv3_dense", "blconv5_dense")
-DECODERS += ("deconv5", "deconv5_dense", "upconv", "upproj")
 SKIPS = ("none", "add", "concat")
 STAGES = 5  # of the decoder
 WIDEST = 2048  # filters of one layer
 LARGEST_SIDE = 4096  # of an input
-STRIDES = (2, 1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)  # of MobileNet's layers (Howard et al. 2017, table 1)
 
 
 @dataclass(frozen=True)
@@ -56,10 +55,10 @@ class Variant:
     summary: str
     encoder: str
     decoder: str
-    encoder_widths: tuple[int, ...]  # of its layers: MobileNet's stem and 13 pointwise outputs, or see resnet.py
+    encoder_widths: tuple[int, ...]  # of its blocks: see its file in zoo/model/encoders
     decoder_widths: tuple[int, ...]  # of stages 1..5; the head gives 1
     skip: str  # one of SKIPS
-    skips: tuple[tuple[int, int], ...]  # (encoder layer, decoder stage it joins after the doubling)
+    skips: tuple[tuple[int, int], ...]  # (encoder block, decoder stage that takes its result, upsampled)
     input: tuple[int, int]  # height, width
     widths_from: str
     weights: Weights | None = None
@@ -76,6 +75,7 @@ class Variant:
                     f"variant {self.name}: encoder layer {layer} has width {self.encoder_widths[layer]}, "
                     f"decoder stage {stage} has {self.decoder_widths[stage - 1]}; an additive skip needs equal widths"
                 )
+        architecture(self)  # refuses what cannot be added or concatenated
 
     def _malformed(self) -> str | None:
         """What is wrong with the record itself: it may come from anywhere, and its name becomes part of paths."""
@@ -89,7 +89,7 @@ class Variant:
                 f"encoder {self.encoder[:40]!r} with decoder {self.decoder[:40]!r} is not of the family; "
                 f"there are {', '.join(ENCODERS)} with {', '.join(DECODERS)}"
             )
-        layers = ENCODERS[self.encoder]
+        layers = ENCODERS[self.encoder].widths
         if not (_whole(self.encoder_widths, layers, WIDEST) and _whole(self.decoder_widths, STAGES, WIDEST)):
             return f"{layers} encoder_widths and {STAGES} decoder_widths, whole numbers from 1 to {WIDEST}"
         if not _whole(self.input, 2, LARGEST_SIDE) or any(side % 32 for side in self.input):
@@ -98,6 +98,8 @@ class Variant:
             _whole(skip, 2, WIDEST, least=0) and skip[0] < layers and 1 <= skip[1] <= STAGES for skip in self.skips
         ):
             return f"skips are pairs: encoder layer 0 to {layers - 1}, decoder stage 1 to {STAGES}"
+        if len({stage for _, stage in self.skips}) < len(self.skips):
+            return "a decoder stage takes one skip"
         return None
 
 

@@ -25,7 +25,7 @@ def main(
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for them.", show_default="docs")] = DOCS,
 ) -> None:
     """Draw pictures from kept rows; the same rows give the same bytes."""
-    from zoo.picture import write
+    from zoo.visual.picture import write
 
     for name in names or NAMES:
         if name not in NAMES:

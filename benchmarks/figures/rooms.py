@@ -16,8 +16,8 @@ def draw() -> Any:
     """(H, W, 3) pixels: a row per room."""
     import zoo
     from zoo.data.rooms import render
-    from zoo.picture import colours
     from zoo.variant import catalogue
+    from zoo.visual.picture import colours
 
     names = [variant.name for variant in catalogue() if variant.weights]
     predictors = [zoo.Predictor(zoo.load(name)) for name in names]

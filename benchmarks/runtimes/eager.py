@@ -24,7 +24,7 @@ def runner(network: torch.nn.Module, memory_format: torch.memory_format = torch.
 
 
 def files(job: Job) -> list[Path]:
-    from zoo.hub import resolve
     from zoo.variant import variant
+    from zoo.weights.hub import resolve
 
     return [resolve(variant(job.model))]

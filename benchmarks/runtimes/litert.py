@@ -12,7 +12,7 @@ def _path(job: Job) -> Path:
 
 
 def prepare(job: Job) -> None:
-    from zoo.litert import content
+    from zoo.exporters.tflite import content
 
     if not _path(job).exists():
         _path(job).write_bytes(content(job.network(), 224, 224))

@@ -14,9 +14,9 @@ def _folder(job: Job) -> Path:
 def prepare(job: Job) -> None:
     """Built anew every time, as the kernels may have changed."""
     import zoo
-    from zoo.kernels.build import build
+    from zoo.kernels.artifact.build import build
     from zoo.kernels.device import device
-    from zoo.kernels.export import trace
+    from zoo.kernels.ir.trace import trace
     from zoo.variant import variant
 
     record = variant(job.model).weights

@@ -1,29 +1,18 @@
 """The last layer: channel blocks in, one planar map out. Its sum runs down the blocks first, then across the lanes."""
 
-import numpy as np
 from tvm import te
 
-from ..plan import Array
-from ..workload import Workload
-from .common import F32, blocked, blocks, finish
-
-
-def pack(weight: Array, lanes: int) -> Array:
-    """(1, C, 1, 1) -> (blocks, lanes)."""
-    return blocked(weight[0, :, 0, 0], lanes)
-
-
-def pack_bias(bias: Array, lanes: int) -> Array:
-    """(1,), as it is."""
-    return bias.astype(np.float32)
+from ..ir.workload import Workload
+from ..layout import blocks
+from .common import finish
 
 
 def compute(w: Workload, lanes: int) -> list[te.Tensor]:
     """partial[h, w, i] = sum over blocks c of x[c, h, w, i] k[c, i];  conv[h, w] = sum over i of partial[h, w, i]."""
     count = blocks(w.cin, lanes)
-    x = te.placeholder((count, w.height, w.width, lanes), F32, name="x")
-    k = te.placeholder((count, lanes), F32, name="k")
-    b = te.placeholder((1,), F32, name="b")
+    x = te.placeholder((count, w.height, w.width, lanes), w.dtype.tvm, name="x")
+    k = te.placeholder((count, lanes), w.dtype.tvm, name="k")
+    b = te.placeholder((1,), w.dtype.tvm, name="b")
     c, i = te.reduce_axis((0, count), "c"), te.reduce_axis((0, lanes), "i")
     partial = te.compute(
         (w.height, w.width, lanes), lambda h, v, j: te.sum(x[c, h, v, j] * k[c, j], axis=c), name="partial"

@@ -2,24 +2,17 @@
 
 from tvm import te
 
-from ..plan import Array
-from ..workload import Workload
-from .common import F32, blocked, blocks, finish, pack_bias, skip_placeholder, used
-
-__all__ = ["compute", "pack", "pack_bias"]
-
-
-def pack(weight: Array, lanes: int) -> Array:
-    """(K, C, 1, 1) -> (blocks of K, C, lanes used)."""
-    return blocked(weight[:, :, 0, 0], used(len(weight), lanes))
+from ..ir.workload import Workload
+from ..layout import blocks, used
+from .common import finish, skip_placeholder
 
 
 def compute(w: Workload, lanes: int) -> list[te.Tensor]:
     """conv[o, h, w] = sum over c of x[c, h, w] k[o, c]."""
     count, half = blocks(w.cout, lanes), used(w.cout, lanes)
-    x = te.placeholder((blocks(w.cin, lanes), w.height, w.width, lanes), F32, name="x")
-    k = te.placeholder((count, w.cin, half), F32, name="k")
-    b = te.placeholder((count, half), F32, name="b")
+    x = te.placeholder((blocks(w.cin, lanes), w.height, w.width, lanes), w.dtype.tvm, name="x")
+    k = te.placeholder((count, w.cin, half), w.dtype.tvm, name="k")
+    b = te.placeholder((count, half), w.dtype.tvm, name="b")
     c = te.reduce_axis((0, w.cin), "c")
     conv = te.compute(
         (count, w.height, w.width, half),

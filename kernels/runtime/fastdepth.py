@@ -14,7 +14,7 @@ import struct
 
 import numpy as np
 
-FORMAT = "fastdepth-artifact/1"
+FORMAT = "fastdepth-artifact/2"
 MANIFEST, LIBRARY, PARAMETERS = "manifest.json", "libfastdepth.so", "parameters.bin"
 LARGEST = 1 << 24  # bytes of a manifest
 OBSERVER = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(ctypes.c_float))
@@ -33,20 +33,22 @@ def read_manifest(folder):
             raise ValueError(f"more than {LARGEST} bytes")
         manifest = json.loads(content.decode("utf-8"))
         if manifest["format"] != FORMAT:
-            raise ArtifactError(f"{path}: format {_short(manifest['format'])}; this runtime reads {FORMAT!r}")
+            raise ArtifactError(
+                f"{path}: format {_short(manifest['format'])}; this runtime reads {FORMAT!r}; compile again"
+            )
         files = {name: (entry["size"], entry["sha256"]) for name, entry in manifest["files"].items()}
-        texts = [manifest[name] for name in ("device", "machine", "linked_for")]
+        texts = [manifest[name] for name in ("device", "arch", "zig_target")]
         complete = {LIBRARY, PARAMETERS} <= set(files) and all(isinstance(t, str) and t.isprintable() for t in texts)
-        device, machine, linked_for = texts
-        needed = _numbers(linked_for.partition("gnu.")[2]) if complete else []
+        device, arch, zig_target = texts
+        needed = _numbers(zig_target.partition("gnu.")[2]) if complete else []
     except FileNotFoundError:
         raise ArtifactError(f"{path}: no such file; an artifact is a folder that zoo compile made") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ArtifactError(f"{path}: damaged manifest ({type(error).__name__}: {error})") from None
     if not complete:
-        raise ArtifactError(f"{path}: damaged manifest (files, device, machine or linked_for)")
-    if machine != platform.machine():
-        raise ArtifactError(f"{folder}: compiled for {device} ({machine}), this machine is {platform.machine()}")
+        raise ArtifactError(f"{path}: damaged manifest (files, device, arch or zig_target)")
+    if arch != platform.machine():
+        raise ArtifactError(f"{folder}: compiled for {device} ({arch}), this machine is {platform.machine()}")
     found = _glibc()
     if found is None or _numbers(found) < needed:
         mine = f"glibc {found}" if found else "another C library"
@@ -151,7 +153,7 @@ class FastDepth:
         return self._call(self._library.fastdepth_run, image)
 
     def times(self, image, runs):
-        """Seconds that every step took, in order, in each of so many runs: (runs, steps)."""
+        """Seconds that every step took, in order, in each run: (runs, steps)."""
         seconds, depth = np.zeros((runs, len(self.manifest["steps"]))), np.zeros((self.height, self.width), np.float32)
         for row in seconds:
             self._call(self._library.fastdepth_time, image, row.ctypes.data_as(ctypes.c_void_p), depth=depth)
@@ -159,7 +161,7 @@ class FastDepth:
 
     def observe(self, image):
         """The depth, and every step's result by name as (channels, height, width)."""
-        lanes, seen = self.manifest["lanes"], {}
+        lanes, seen = self.manifest["simd_lanes"], {}
 
         def look(_, index, pointer):
             step = self.manifest["steps"][index]

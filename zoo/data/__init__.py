@@ -1,1 +1,1 @@
-"""What networks are trained and judged on."""
+"""What networks are trained and evaluated on."""

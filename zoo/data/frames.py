@@ -1,8 +1,12 @@
 """Pictures with measured depth, in the layouts they come in. Each frame is loaded when asked for, and checked then.
 
-folder    rgb/<name>.jpg (or any picture) with depth/<name>.png, 16 bit, `scale` units to the metre
-.h5       a folder tree of files with `rgb` (3, H, W) uint8 and `depth` (H, W) metres: FastDepth's preprocessed NYU
-.mat      the labelled NYU Depth v2 (Silberman et al. 2012): `images` (N, 3, W, H) and `depths` (N, W, H) as HDF5 keeps them
+folder    rgb/<name>.jpg (or any picture) with depth/<name>.png, 16 bit, 1000 units to the metre
+.h5       a file, or a folder tree of files, with `rgb` (3, H, W) or (H, W, 3) uint8 and `depth` (H, W): FastDepth's
+          preprocessed NYU, in metres
+.mat      the labelled NYU Depth v2 (Silberman et al. 2012): `images` (N, 3, W, H) and `depths` (N, W, H) as HDF5 keeps
+          them, in metres
+
+Where depth is in another unit, `scale` says how many of them are a metre.
 """
 
 from __future__ import annotations
@@ -15,11 +19,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import ZooError
 from ..files import check
 from ..image import Depth, Pixels, pillow, read, suffixes
 from .rooms import render
+
+HDF5 = (".h5", ".hdf5")
+MILLIMETRES, METRES = 1000.0, 1.0  # units to the metre, unless told otherwise
 
 
 @dataclass(frozen=True)
@@ -28,19 +36,24 @@ class Frame:
 
     name: str
     load: Callable[[], tuple[Pixels, Depth]]
+    scale: float = METRES  # units to the metre by which it is read
 
 
-def frames(path: Path, scale: float = 1000) -> list[Frame]:
+def frames(path: Path, scale: float | None = None) -> list[Frame]:
     """The frames under a path in order of their names. Raises ZooError if there are none."""
-    if path.suffix == ".mat":
-        return _mat(path)
+    if path.suffix.lower() == ".mat":
+        return _mat(path, scale or METRES)
     if (path / "rgb").is_dir():
-        found = _pairs(path, scale)
-    else:
-        found = [Frame(str(file), partial(_h5, file)) for file in sorted(path.rglob("*.h5"))]
-    if not found:
-        raise ZooError(f"{path}: no frames; expected rgb/ and depth/ in it, .h5 files below it, or a .mat file")
-    return found
+        return _pairs(path, scale or MILLIMETRES)
+    files = [path] if path.is_file() else sorted(path.rglob("*"))
+    files = [file for file in files if file.suffix.lower() in HDF5]
+    if not files:
+        above = next((folder for folder in (path.parent, path.parent.parent) if (folder / "rgb").is_dir()), None)
+        raise ZooError(
+            f"{path}: no frames; expected rgb/ and depth/ in it, .h5 files below it, or an .h5 or .mat file"
+            + (f"; perhaps {above} is meant" if above else "")
+        )
+    return [Frame(str(file), partial(_h5, file, scale or METRES), scale or METRES) for file in files]
 
 
 def rooms(seeds: Iterable[int]) -> list[Frame]:
@@ -50,8 +63,10 @@ def rooms(seeds: Iterable[int]) -> list[Frame]:
 
 def _pairs(folder: Path, scale: float) -> list[Frame]:
     pictures = sorted(file for file in (folder / "rgb").iterdir() if file.suffix.lower() in suffixes())
+    if not pictures:
+        raise ZooError(f"{folder / 'rgb'}: no pictures in it ({', '.join(sorted(suffixes()))})")
     return [
-        Frame(str(picture), partial(_pair, picture, folder / "depth" / f"{picture.stem}.png", scale))
+        Frame(str(picture), partial(_pair, picture, folder / "depth" / f"{picture.stem}.png", scale), scale)
         for picture in pictures
     ]
 
@@ -64,22 +79,25 @@ def _pair(picture: Path, depth: Path, scale: float) -> tuple[Pixels, Depth]:
         values = np.asarray(file)
     if values.ndim != 2 or values.dtype == np.uint8:
         raise ZooError(f"{depth}: expected one channel of 16 bits, got {values.dtype} {values.shape}")
-    return _checked(str(depth), pixels, values.astype(np.float32) / np.float32(scale))
+    return _checked(str(depth), pixels, values, scale)
 
 
-def _h5(path: Path) -> tuple[Pixels, Depth]:
+def _h5(path: Path, scale: float) -> tuple[Pixels, Depth]:
     with _open(path, "rgb", "depth") as (rgb, depth):
-        return _checked(str(path), np.ascontiguousarray(rgb[()].transpose(1, 2, 0)), depth[()].astype(np.float32))
+        pixels = rgb[()]
+        if pixels.shape[:1] == (3,) and pixels.shape[1:] == depth.shape:
+            pixels = np.ascontiguousarray(pixels.transpose(1, 2, 0))
+        return _checked(str(path), pixels, depth[()], scale)
 
 
-def _mat(path: Path) -> list[Frame]:
+def _mat(path: Path, scale: float) -> list[Frame]:
     def load(index: int) -> tuple[Pixels, Depth]:
         with _open(path, "images", "depths") as (images, depths):
             pixels = np.ascontiguousarray(images[index].transpose(2, 1, 0))
-            return _checked(f"{path}[{index}]", pixels, depths[index].T.astype(np.float32))
+            return _checked(f"{path}[{index}]", pixels, depths[index].T, scale)
 
     with _open(path, "images", "depths") as (images, _):
-        return [Frame(f"{path}[{i}]", partial(load, i)) for i in range(len(images))]
+        return [Frame(f"{path}[{i}]", partial(load, i), scale) for i in range(len(images))]
 
 
 @contextmanager
@@ -108,7 +126,11 @@ def _inside(file: Any, name: str) -> Any:
     return found
 
 
-def _checked(name: str, pixels: Pixels, depth: Depth) -> tuple[Pixels, Depth]:
+def _checked(name: str, pixels: Pixels, values: NDArray[Any], scale: float) -> tuple[Pixels, Depth]:
+    """The frame, its depth in metres."""
+    if values.dtype.kind not in "uif":
+        raise ZooError(f"{name}: expected depth as numbers, got {values.dtype}")
+    depth = values.astype(np.float32) / np.float32(scale)
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
         raise ZooError(f"{name}: expected an RGB picture of 8 bits, got {pixels.dtype} {pixels.shape}")
     if pixels.shape[:2] != depth.shape:

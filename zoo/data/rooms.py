@@ -145,6 +145,6 @@ if __name__ == "__main__":
     import sys
     from pathlib import Path
 
-    from ..picture import write
+    from ..visual.picture import write
 
     write(render(int(sys.argv[2]) if len(sys.argv) > 2 else 7)[0], Path(sys.argv[1]))

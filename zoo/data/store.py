@@ -25,6 +25,7 @@ from ..errors import ZooError
 from ..files import check, get, put
 from .frames import Frame
 from .rooms import render
+from .teacher import predict_teacher
 
 FILES = ("store.json", "images.npy", "depths.npy")
 FRAME = (240, 320)  # height, width of stored frames
@@ -39,7 +40,7 @@ Samples = Iterable[tuple[NDArray[np.uint8], NDArray[np.float16]]]
 @dataclass(frozen=True)
 class Store:
     """Images (N, 3, h, w) uint8 and depths (N, 1, h', w') float16 metres, 0 unknown. `crop`: the share of a picture's
-    width and height that the published recipe would look at. `teacher`: the network that predicted the depths, if any."""
+    width and height that the published recipe would look at. `teacher`: what predicted the depths, if anything did."""
 
     images: Tensor
     depths: Tensor
@@ -64,17 +65,17 @@ def measured(frames: Sequence[Frame], folder: Path, tick: Tick) -> Store:
             except ZooError as error:
                 yield str(error)
 
-    key = _key("measured", *(frame.name for frame in frames))
+    key = _key("measured", *(f"{frame.name} {frame.scale:g}" for frame in frames))
     return _store(folder, key, len(frames), FRAME, FRAME, image.CROP[1] / image.COVER[1], samples)
 
 
-def taught(photos: Sequence[Path], teacher: nn.Module, name: str, folder: Path, tick: Tick) -> Store:
-    """Photos seen whole, with what a teacher (called `name`) predicts for them."""
+def pseudo_labelled(photos: Sequence[Path], teacher: nn.Module, key: str, folder: Path, tick: Tick) -> Store:
+    """Photos seen whole, with what a teacher, told from others by `key`, predicts for them."""
     teacher = copy.deepcopy(teacher).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def label(pictures: list[image.Pixels]) -> Samples:
         views = np.stack([image.whole(picture, VIEW, VIEW) for picture in pictures])
-        depths = ask(teacher, torch.from_numpy(views)).numpy().astype(np.float16)
+        depths = predict_teacher(teacher, torch.from_numpy(views)).numpy().astype(np.float16)
         for picture, depth in zip(pictures, depths, strict=True):
             yield (image.whole(picture, *PHOTO) * 255).round().astype(np.uint8), depth
 
@@ -90,16 +91,11 @@ def taught(photos: Sequence[Path], teacher: nn.Module, name: str, folder: Path, 
                 yield from label(waiting) if waiting else ()
                 waiting = []
 
-    key = _key("taught", name, *map(str, photos))
-    made = _store(folder, key, len(photos), PHOTO, (VIEW // 2, VIEW // 2), 1.0, samples)
+    # the first word is part of the key of stores that are there already
+    made = _store(
+        folder, _key("taught", key, *map(str, photos)), len(photos), PHOTO, (VIEW // 2, VIEW // 2), 1.0, samples
+    )
     return replace(made, teacher=teacher)
-
-
-@torch.no_grad()
-def ask(teacher: nn.Module, views: Tensor) -> Tensor:
-    """(N, 3, 224, 224) in [0, 1] -> the teacher's depths (N, 1, 112, 112) in metres."""
-    depths: Tensor = teacher.to(views.device)(views.to(memory_format=torch.channels_last))[:, :, ::2, ::2]
-    return depths
 
 
 def rendered(count: int, folder: Path, tick: Tick) -> Store:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import torch
@@ -17,8 +17,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..errors import ZooError
-from ..recipe import STAGES, Phase
-from .store import VIEW, Store, ask
+from ..training.recipe import STAGES, Phase
+from .store import VIEW, Store
+from .teacher import predict_teacher
 
 SCALES = (1.0, 1.5)  # as published
 TURN = 5.0  # degrees either way, as published
@@ -29,7 +30,7 @@ def batch(
     sources: Sequence[tuple[Store, int]],
     phase: Phase,
     stages: int,
-    jitter: float,
+    color_jitter: float,
     rng: torch.Generator,
     device: torch.device = CPU,
 ) -> tuple[Tensor, Tensor]:
@@ -37,36 +38,37 @@ def batch(
     (N, 1, s, s) in metres, 0 where unknown, for `stages` of the decoder: s = S / 2^(6 - stages). Made on `device`, chance
     is the generator's alone.
 
-    Scales are spread evenly over `SCALES`, as published, or with a `zoom_power` above 1 crowd towards the first of them,
-    at which a network is used. With a `blend` above 0 that share of the views of photos is blended with other views of
-    the batch, and the photos' teacher is asked about every view of one as it is shown, colours and all.
+    Scales are spread evenly over `SCALES`, as published, or with a `scale_bias` above 1 crowd towards the first of them,
+    at which a network is used. With a `mixup` above 0 that share of the views of photos is blended with other views of
+    the batch, and the photos' teacher predicts every view of one as it is shown, colours and all.
     """
     sources = [(store, count) for store, count in sources if count]
     ends = itertools.accumulate(count for _, count in sources)
     spans = [(store.teacher, slice(end - count, end)) for (store, count), end in zip(sources, ends, strict=True)]
-    asked = [(teacher, span) for teacher, span in spans if teacher and phase.blend]
-    at = VIEW if asked else phase.side  # the teacher's side
+    relabelled = [(teacher, span) for teacher, span in spans if teacher and phase.mixup]
+    at = VIEW if relabelled else phase.side  # the teacher's side
     parts = [_sample(store, count, phase, stages, at, rng, device) for store, count in sources]
     images, depths = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
-    if not asked:
-        return _jitter(images, jitter, rng), depths
+    if not relabelled:
+        return _color_jitter(images, color_jitter, rng), depths
     plain = images.clone()
-    for _, span in asked:
-        images[span] = _blend(images[span], plain, phase.blend, rng)
-    images = _jitter(images, jitter, rng)
-    for teacher, span in asked:
-        depths[span] = F.interpolate(ask(teacher, images[span]), depths.shape[2:]) * (VIEW / phase.side)
+    for _, span in relabelled:
+        images[span] = _mixup(images[span], plain, phase.mixup, rng)
+    images = _color_jitter(images, color_jitter, rng)
+    for teacher, span in relabelled:
+        depths[span] = F.interpolate(predict_teacher(teacher, images[span]), depths.shape[2:]) * (VIEW / phase.side)
     return F.interpolate(images, (phase.side, phase.side), mode="area"), depths
 
 
-def shares(stores: Sequence[Store | None], weights: Sequence[float], size: int) -> list[tuple[Store, int]]:
-    """A batch's size dealt out by weight to the stores there are. Raises ZooError if none of them has any."""
-    given = [(store, weight) for store, weight in zip(stores, weights, strict=False) if store]
-    ends = list(itertools.accumulate(weight for _, weight in given))
+def deal(stores: Mapping[str, Store], weights: Mapping[str, float], size: int) -> list[tuple[Store, int]]:
+    """A batch's size dealt out to the stores by their weights. Raises ZooError if none of them has any."""
+    ends = list(itertools.accumulate(weights.get(name, 0.0) for name in stores))
     if not ends[-1]:
-        raise ZooError(f"shares {tuple(weights)}: no batch can be made, none of these sources is given")
+        raise ZooError(
+            f"the recipe samples from {' and '.join(weights)}, and none of these is given; given: {', '.join(stores)}"
+        )
     marks = [0, *(round(size * end / ends[-1]) for end in ends)]
-    return [(store, marks[i + 1] - marks[i]) for i, (store, _) in enumerate(given)]
+    return [(store, marks[i + 1] - marks[i]) for i, store in enumerate(stores.values())]
 
 
 def _sample(
@@ -84,7 +86,7 @@ def _sample(
 
     # At a smaller side a closer look keeps things at the size they have at the full one.
     closer = math.sqrt(VIEW / phase.side)
-    scale = closer * (SCALES[0] + (SCALES[1] - SCALES[0]) * uniform(0, 1) ** phase.zoom_power)
+    scale = closer * (SCALES[0] + (SCALES[1] - SCALES[0]) * uniform(0, 1) ** phase.scale_bias)
     angle = uniform(-TURN, TURN) * math.pi / 180
     flip = torch.where(uniform(0, 1) < 0.5, -1.0, 1.0)
     zoom = store.crop / scale
@@ -108,7 +110,7 @@ def _uniform(rng: torch.Generator, shape: tuple[int, ...], low: float, high: flo
     return low + (high - low) * torch.rand(shape, generator=rng)
 
 
-def _blend(views: Tensor, others: Tensor, share: float, rng: torch.Generator) -> Tensor:
+def _mixup(views: Tensor, others: Tensor, share: float, rng: torch.Generator) -> Tensor:
     """A share of the views faded into others, along a direction of chance: from half and half everywhere to a sharp
     edge."""
     n, side = len(views), views.shape[-1]
@@ -121,7 +123,7 @@ def _blend(views: Tensor, others: Tensor, share: float, rng: torch.Generator) ->
     return torch.lerp(views, partners, faded[:, None].to(views.device))
 
 
-def _jitter(images: Tensor, amount: float, rng: torch.Generator) -> Tensor:
+def _color_jitter(images: Tensor, amount: float, rng: torch.Generator) -> Tensor:
     """Brightness, tint, saturation and contrast, each by a random factor within 0.4 * amount of 1."""
     n = len(images)
 

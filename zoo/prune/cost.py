@@ -3,67 +3,26 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ZooError
-from ..variant import STRIDES, Variant
-from .widths import prunable
+from ..model.architecture import architecture
+from ..model.walk import Shape
+from ..variant import Variant
 
 Cost = Callable[[Variant], float]
+Split = Callable[[Shape], Sequence[Shape]]
 LENGTHS, NOISES, SPREADS = (0.5, 1.0, 2.0, 4.0), (0.02, 0.05, 0.1), (0.1, 0.3, 1.0)
-KINDS = ("stem", "depthwise", "pointwise", "head", "conv")
+KINDS = ("stem", "depthwise", "pointwise", "head", "conv")  # of convolutions that there are kernels for
 LEAST = 3  # measurements of one kind of layer that an estimate needs
 
 
-class Layer(NamedTuple):
-    """One convolution, without what is done to its result; height and width are its input's."""
-
-    kind: str  # one of KINDS
-    taps: int
-    stride: int
-    cin: int
-    cout: int
-    height: int
-    width: int
-
-    @property
-    def weights(self) -> int:
-        """Weights of the convolution."""
-        return self.taps**2 * self.cout * (1 if self.kind == "depthwise" else self.cin)
-
-    @property
-    def macs(self) -> int:
-        """Multiply-accumulates."""
-        return self.weights * -(-self.height // self.stride) * -(-self.width // self.stride)
-
-
-def layers(variant: Variant) -> tuple[Layer, ...]:
-    """The convolutions of a variant in order; the head after the last doubling, as published. Raises ZooError unless it is
-    prunable."""
-    height, width = prunable(variant).input
-    first, *rest = variant.encoder_widths
-    found = [Layer("stem", 3, STRIDES[0], 3, first, height, width)]
-    height, width, cin = height // 2, width // 2, first
-    for stride, cout in zip(STRIDES[1:], rest, strict=True):
-        found.append(Layer("depthwise", 3, stride, cin, cin, height, width))
-        height, width = height // stride, width // stride
-        found.append(Layer("pointwise", 1, 1, cin, cout, height, width))
-        cin = cout
-    joins = {stage: layer for layer, stage in variant.skips} if variant.skip == "concat" else {}
-    for stage, cout in enumerate(variant.decoder_widths, start=1):
-        if variant.decoder == "nnconv5_dense":
-            found.append(Layer("conv", 5, 1, cin, cout, height, width))
-        else:
-            found.append(Layer("depthwise", 5, 1, cin, cin, height, width))
-            found.append(Layer("pointwise", 1, 1, cin, cout, height, width))
-        height, width, cin = 2 * height, 2 * width, cout
-        if stage in joins:
-            cin += variant.encoder_widths[joins[stage]]
-    return (*found, Layer("head", 1, 1, cin, 1, height, width))
+def layers(variant: Variant) -> tuple[Shape, ...]:
+    """The convolutions of a variant in order; the head after the last upsampling, as published."""
+    return tuple(layer.shape for layer in architecture(variant).layers if layer.shape.kind != "pool")
 
 
 def macs(variant: Variant) -> float:
@@ -76,14 +35,9 @@ def params(variant: Variant) -> float:
     return sum(layer.weights for layer in layers(variant))
 
 
-def parts(layer: Layer, lanes: int) -> tuple[Layer, ...]:
-    """A layer as kernels of vectors of so many lanes run it: channels past the last full vector by themselves, where they are
-    at most half of one."""
-    full, rest = layer.cout // lanes * lanes, layer.cout % lanes
-    if layer.kind == "head" or not (full and 0 < rest <= lanes // 2):
-        return (layer,)
-    own = layer.kind == "depthwise"
-    return tuple(layer._replace(cout=count, cin=count if own else layer.cin) for count in (full, rest))
+def whole(layer: Shape) -> tuple[Shape, ...]:
+    """A layer as one kernel."""
+    return (layer,)
 
 
 class Latency:
@@ -94,10 +48,11 @@ class Latency:
     leave-one-out error, which has a closed form (ibid., equation 5.12).
     """
 
-    def __init__(self, measured: Mapping[Layer, float], lanes: int = 1) -> None:
-        """`measured`: seconds by layer, of kernels with vectors of so many lanes. Raises ZooError if there are too few."""
-        self.lanes = lanes
-        self.measured = {layer: seconds for layer, seconds in measured.items() if len(parts(layer, lanes)) == 1}
+    def __init__(self, measured: Mapping[Shape, float], split: Split = whole) -> None:
+        """`measured`: seconds by layer; `split`: the layers that a device runs in place of one. Raises ZooError if too few
+        are measured."""
+        self.split = split
+        self.measured = {layer: seconds for layer, seconds in measured.items() if len(split(layer)) == 1}
         by_kind = {kind: [x for x in self.measured if x.kind == kind] for kind in ("depthwise", "pointwise")}
         for kind, found in by_kind.items():
             if len(found) < LEAST:
@@ -109,10 +64,12 @@ class Latency:
 
     def __call__(self, variant: Variant) -> float:
         """Seconds for one image."""
-        return sum(self.seconds(part) for layer in layers(variant) for part in parts(layer, self.lanes))
+        return sum(self.seconds(part) for layer in layers(variant) for part in self.split(layer))
 
-    def seconds(self, layer: Layer) -> float:
+    def seconds(self, layer: Shape) -> float:
         """Measured or, failing that, estimated seconds of a layer."""
+        if layer.kind not in KINDS:
+            raise ZooError(f"no kernel for a layer of kind {layer.kind}, so no latency; there are {', '.join(KINDS)}")
         known = self.measured.get(layer)
         if known is None:
             known = self.measured[layer] = self._fields[layer.kind].estimate(layer)
@@ -126,7 +83,7 @@ class Latency:
 class _Field:
     """Kriging of one kind of layer."""
 
-    def __init__(self, known: list[Layer], seconds: Mapping[Layer, float]) -> None:
+    def __init__(self, known: list[Shape], seconds: Mapping[Shape, float]) -> None:
         self.places = np.stack([_place(layer) for layer in known])
         values = np.log([seconds[layer] / layer.macs for layer in known])
         fits = [self._fit(values, *choice) for choice in itertools.product(LENGTHS, NOISES, SPREADS)]
@@ -142,13 +99,20 @@ class _Field:
         weights = inverse @ values
         return weights / inverse.diagonal(), weights, length, spread
 
-    def estimate(self, layer: Layer) -> float:
+    def estimate(self, layer: Shape) -> float:
         likeness = _likeness(_place(layer)[None], self.places, self.length, self.spread)
         return float(np.exp((likeness @ self.weights).item()) * layer.macs)
 
 
-def _place(layer: Layer) -> NDArray[np.float64]:
-    sizes = (layer.macs, layer.taps, layer.stride, layer.cin, layer.cout, layer.height * layer.width)
+def _place(layer: Shape) -> NDArray[np.float64]:
+    sizes = (
+        layer.macs,
+        layer.kernel_size,
+        layer.stride,
+        layer.in_channels,
+        layer.out_channels,
+        layer.height * layer.width,
+    )
     return np.log(np.array(sizes, np.float64))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,14 +17,15 @@ from typing import Any
 
 import torch
 
-from .. import checkpoint
 from ..data.store import Store
-from ..data.stream import batch, shares
+from ..data.stream import batch, deal
 from ..errors import ZooError
-from ..evaluate import Judged, evaluate
-from ..learner import Learner
-from ..network import FastDepth
-from ..recipe import Recipe
+from ..evaluation.evaluate import EvaluationFrame, evaluate
+from ..model.network import FastDepth
+from ..training import recipe_v1
+from ..training.recipe import Recipe
+from ..training.trainer import Trainer
+from ..weights import checkpoint
 from .cost import Cost
 from .proposals import Proposal, proposals
 from .surgery import cut, strongest
@@ -44,6 +45,18 @@ class Search:
     first: float = 0.025
     decay: float = 0.96
     multiple: int = 8
+
+    def record(self) -> dict[str, Any]:
+        """The fields as plain data; `parse` reads them."""
+        return asdict(self) | {"short": self.short.record()}
+
+    @classmethod
+    def parse(cls, record: Mapping[str, Any]) -> Search:
+        """A search from its fields. Raises ZooError."""
+        try:
+            return cls(**{**record, "short": Recipe.parse(record["short"])})
+        except (KeyError, TypeError) as error:
+            raise ZooError(f"not a search ({error})") from error
 
 
 @dataclass(frozen=True)
@@ -80,15 +93,15 @@ def netadapt(
     network: FastDepth,
     search: Search,
     cost: Cost,
-    stores: Sequence[Store | None],
-    frames: Sequence[Judged],
+    stores: Mapping[str, Store],
+    frames: Sequence[EvaluationFrame],
     folder: Path,
     *,
     workers: int = 1,
     tick: Tick = lambda *_: None,
     told: Callable[[Iteration], None] = lambda _: None,
 ) -> tuple[FastDepth, list[Iteration]]:
-    """(the cheaper network, the iterations that led there). `frames` are what proposals are judged by.
+    """(the cheaper network, the iterations that led there). `frames` are what proposals are compared on.
 
     Every iteration is a checkpoint in `folder`, whole or not there; a search that was stopped goes on behind the last, and
     ends as it would have. Proposals are trained in `workers` threads, each on one processor; the result does not depend
@@ -96,8 +109,8 @@ def netadapt(
     """
     start = cost(network.variant)
     planned = len(targets(search, start))
-    of = f"{network.variant.name} {search}"
-    network, history = _latest(folder, of, network)
+    name = network.variant.name
+    network, history = _latest(folder, search, network)
     for past in history:
         told(past)
     worth = history[-1].delta1 if history else evaluate(network, frames)[0]["delta1"]
@@ -118,7 +131,7 @@ def netadapt(
             best = gains.index(max(gains))
             chosen, (network, worth) = offers[best], tried[best]
             history.append(Iteration(number, chosen.group, chosen.before, chosen.width, chosen.cost, worth))
-            _commit(folder, of, network, history)
+            _commit(folder, name, search, network, history)
             told(history[-1])
     return network, history
 
@@ -128,30 +141,31 @@ def _short(
     offer: Proposal,
     search: Search,
     number: int,
-    stores: Sequence[Store | None],
-    frames: Sequence[Judged],
+    stores: Mapping[str, Store],
+    frames: Sequence[EvaluationFrame],
 ) -> tuple[FastDepth, float]:
     """(the network cut as proposed and trained for a moment, its delta1). All proposals of one iteration see the same
     batches."""
     recipe = search.short
     seed = 1000 * recipe.seed + number
     smaller = cut(network, strongest(network, offer.variant), offer.variant)
-    learner = Learner(offer.variant, recipe, smaller, torch.Generator().manual_seed(seed))
+    trainer = Trainer(offer.variant, recipe, smaller, torch.Generator().manual_seed(seed))
     rng = torch.Generator().manual_seed(seed)
-    for phase, stages, rate in recipe.steps():
-        sources = shares(stores, phase.shares or recipe.shares, phase.batch)
-        seen = batch(sources, phase, stages, recipe.jitter, rng)
-        learner.step(*seen, stages, rate, frozen=phase.frozen)
-    trained = learner.average.network
+    for phase, stages, lr_scale in recipe.steps():
+        sources = deal(stores, phase.sampling_weights or recipe.sampling_weights, phase.batch)
+        seen = batch(sources, phase, stages, recipe.color_jitter, rng)
+        trainer.step(*seen, stages, lr_scale, freeze_bn=phase.freeze_bn)
+    trained = trainer.ema.network
     delta1 = evaluate(trained, frames)[0]["delta1"]
     # as it comes back from a file, so that a search that was stopped adds up in the same order
     return trained.to(memory_format=torch.contiguous_format), delta1  # type: ignore[call-overload]
 
 
-def _commit(folder: Path, of: str, network: FastDepth, history: Sequence[Iteration]) -> None:
+def _commit(folder: Path, name: str, search: Search, network: FastDepth, history: Sequence[Iteration]) -> None:
     """Leave an iteration as a checkpoint folder that appears at once, and remove the one before."""
     number = history[-1].number
-    notes: dict[str, Any] = {"of": of, "history": [asdict(iteration) for iteration in history]}
+    past = [asdict(iteration) for iteration in history]
+    notes: dict[str, Any] = {"variant": name, "search": search.record(), "history": past}
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".iteration-", dir=folder) as scratch:
         checkpoint.save(network, Path(scratch) / "made", notes)
@@ -159,12 +173,19 @@ def _commit(folder: Path, of: str, network: FastDepth, history: Sequence[Iterati
     shutil.rmtree(folder / f"{number - 1:03}", ignore_errors=True)
 
 
-def _latest(folder: Path, of: str, network: FastDepth) -> tuple[FastDepth, list[Iteration]]:
+def _latest(folder: Path, search: Search, network: FastDepth) -> tuple[FastDepth, list[Iteration]]:
     found = sorted(folder.glob("[0-9][0-9][0-9]")) if folder.is_dir() else []
     if not found:
         return network, []
     variant, notes = checkpoint.config(found[-1])
-    if notes.get("of") != of:
+    try:
+        name, record = (
+            recipe_v1.parse_text(notes["of"]) if "of" in notes else (notes.get("variant"), notes.get("search", {}))
+        )
+        same = (name, Search.parse(record)) == (network.variant.name, search)
+    except ZooError:
+        same = False
+    if not same:
         raise ZooError(f"{folder}: belongs to another search; choose another folder or delete it")
     made = FastDepth(replace(variant, name=network.variant.name)).eval()
     checkpoint.restore(made, found[-1] / checkpoint.WEIGHTS)

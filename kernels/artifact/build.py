@@ -1,0 +1,91 @@
+"""Plan + device -> artifact: a folder with a library, its parameters, a C header, a Python twin and a manifest."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import shutil
+import tempfile
+from collections import Counter
+from contextlib import suppress
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from ..device import Device
+from ..errors import KernelError
+from ..extras import require
+from ..ir.plan import Plan
+from ..ir.rewrite import rewrite
+from ..records import tuned
+from ..runtime.fastdepth import LIBRARY, MANIFEST, PARAMETERS
+from ..targets import target_of
+from ..targets.base import Tick
+from ..targets.native import CUDA_HEADER, HEADER, PROGRAM, TWIN
+from ..targets.tables import description
+from .lower import lower
+from .manifest import manifest
+
+FILES = (MANIFEST, LIBRARY, PARAMETERS, PROGRAM, HEADER, TWIN, CUDA_HEADER)  # the last for a GPU only
+
+
+def build(
+    plan: Plan,
+    device: Device,
+    folder: Path,
+    model: dict[str, Any],
+    tick: Tick = lambda *_: None,
+) -> dict[str, int]:
+    """Compile a traced plan for `device` into `folder`, which appears whole or not at all; where the layers' knobs are from.
+
+    `model` goes into the manifest: name, weights_sha256, status. An existing artifact there is replaced; what else lies in
+    its folder stays.
+    """
+    folder = folder.resolve()
+    if folder.exists() and not written(folder / MANIFEST) and (not folder.is_dir() or any(folder.iterdir())):
+        raise KernelError(f"{folder}: exists and is not an artifact; choose another place")
+    require("tvm", "ziglang")
+    macs, plan = plan.macs, rewrite(plan, device.simd_lanes)
+    program = lower(plan, device, tuned(device))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
+        work, made = Path(scratch) / "work", Path(scratch) / "made"
+        work.mkdir()
+        made.mkdir()
+        facts = description(program, model, macs)
+        kernels = target_of(device).package(program, facts, work, made, tick)
+        (made / PARAMETERS).write_bytes(program.parameters)
+        (made / MANIFEST).write_text(json.dumps(manifest(program, facts, kernels, made), indent=1) + "\n")
+        if folder.exists():
+            others = partial(_except_ours, str(folder))
+            shutil.copytree(folder, made, symlinks=True, ignore=others, dirs_exist_ok=True)
+        for turn in count():  # another writer may put its own there in between
+            with suppress(FileNotFoundError):
+                folder.rename(work / f"before-{turn}")
+            try:
+                made.rename(folder)
+                break
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+        tick("done", len(plan.workloads) + 1, len(plan.workloads) + 1)
+    return dict(Counter(program.provenance[step.workload] for step in plan.steps))
+
+
+def written(path: Path) -> bool:
+    """Whether a file is one of an artifact, and as it was made: what the manifest beside it says."""
+    try:
+        said = json.loads((path.parent / MANIFEST).read_text())
+        if not str(said["format"]).startswith("fastdepth-artifact/"):
+            return False
+        return path.name == MANIFEST or (
+            said["files"][path.name]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _except_ours(folder: str, at: str, names: list[str]) -> list[str]:
+    return [name for name in names if at == folder and name in FILES]

@@ -1,0 +1,1 @@
+"""How fast an artifact is, against what the machine can do."""

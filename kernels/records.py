@@ -1,0 +1,161 @@
+"""Tuning records: one JSON object a line, appended and never changed. A log survives torn lines, many writers, and time."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import math
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from itertools import takewhile
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from .device import Device
+from .errors import KernelError
+from .files import get, opened
+from .ir.workload import Workload
+from .targets import target_of
+from .targets.base import Target
+from .tuning import records_v1
+
+FORMAT = 2  # version of a line
+FOLDER = Path(__file__).parent / "tuning" / "logs"
+PROVENANCE = ("measured", "imported", "predicted", "emulated")  # an emulator's seconds are never taken for speed
+EQUAL = 1.02  # times within this factor are equal: measurements scatter as much
+FOREIGN = 0  # version of schedules that are not ours: such records say how long a convolution takes, not how to do it
+
+
+@dataclass(frozen=True)
+class Record:
+    """One setting of one workload's knobs, and what came of it: seconds of each run, or the reason there are none."""
+
+    device: str
+    workload: Workload
+    schedule_version: int  # of the schedules the knobs belong to
+    knobs: dict[str, int]
+    seconds: tuple[float, ...]
+    provenance: str  # one of PROVENANCE
+    processor: str  # that it ran on
+    tvm: str
+    date: str
+    error: str | None = None
+
+    @property
+    def time(self) -> float:
+        """Median seconds; infinite where the setting failed."""
+        return median(self.seconds) if self.seconds else math.inf
+
+    def line(self) -> str:
+        """The record as it stands in a log."""
+        return json.dumps({"version": FORMAT} | asdict(self) | {"workload": str(self.workload)}) + "\n"
+
+    @classmethod
+    def parse(cls, line: str) -> Record:
+        """The record that a line holds. Raises KernelError for anything else, however strange."""
+        try:
+            fields: dict[str, Any] = records_v1.converted(json.loads(line))
+            if fields.pop("version") != FORMAT:
+                raise ValueError(f"this program reads versions 1 and {FORMAT}")
+            seconds = tuple(float(value) for value in fields.pop("seconds"))
+            knobs = {str(name): value for name, value in fields.pop("knobs").items()}
+            record = cls(workload=Workload.parse(fields.pop("workload")), seconds=seconds, knobs=knobs, **fields)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise KernelError(f"not a record ({type(error).__name__}: {str(error)[:80]})") from error
+        sound = all(math.isfinite(value) and value > 0 for value in seconds)
+        whole = all(type(value) is int and 0 < value < 1 << 20 for value in knobs.values())
+        if not (sound and whole and record.provenance in PROVENANCE and type(record.schedule_version) is int):
+            raise KernelError("not a record (seconds, knobs, provenance or schedule_version are out of range)")
+        return record
+
+
+def path_of(device: Device) -> Path:
+    """Where a device's records are kept."""
+    return (device.folder or FOLDER) / f"{device.name}.jsonl"
+
+
+def read(path: Path) -> tuple[list[Record], list[str]]:
+    """(the records of a log, a remark for every line that does not hold one). A log that does not exist is empty."""
+    if not path.exists():
+        return [], []
+    records, remarks = [], []
+    for number, line in enumerate(get(path).decode(errors="replace").split("\n"), start=1):
+        if line.strip():
+            try:
+                records.append(Record.parse(line))
+            except KernelError as error:
+                remarks.append(f"{path}:{number}: {error}")
+    return records, remarks
+
+
+def begun(path: Path) -> tuple[list[Record], list[str]]:
+    """What `read` gives, of a log that is to be added to. Raises KernelError for a file that holds something else."""
+    records, remarks = read(path)
+    if remarks and not records:
+        raise KernelError(f"{path}: not a tuning log, so nothing is added to it; choose another place")
+    return records, remarks
+
+
+def append(path: Path, records: Iterable[Record]) -> None:
+    """Add records, whole lines in one write under a lock, so that several writers may share a log."""
+    content = "".join(record.line() for record in records).encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with opened(path, "ab+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        size = file.seek(0, os.SEEK_END)
+        if size:
+            file.seek(size - 1)
+            if file.read(1) != b"\n":  # a writer died within a line: leave it a line of its own
+                content = b"\n" + content
+        file.write(content)
+
+
+def present(records: Iterable[Record], device: Device) -> list[Record]:
+    """Those of a device, made for the schedules of today."""
+    version = target_of(device).version
+    return [record for record in records if (record.device, record.schedule_version) == (device.name, version)]
+
+
+def best(records: Iterable[Record], device: Device) -> dict[Workload, Record]:
+    """The fastest record of every workload that this device and these schedules can use; of those as good as equal, the
+    first whose work can be shared out among threads best."""
+    target = target_of(device)
+    groups: dict[Workload, list[Record]] = {}
+    for record in present(records, device):
+        if _timed(record):
+            groups.setdefault(record.workload, []).append(record)
+    found: dict[Workload, Record] = {}
+    for workload, group in groups.items():
+        usable = (record for record in sorted(group, key=lambda record: record.time) if _legal(record, target))
+        if fastest := next(usable, None):
+            equal = takewhile(lambda record: record.time <= EQUAL * fastest.time, usable)
+            found[workload] = max((fastest, *equal), key=lambda record: target.tasks(workload, record.knobs))
+    return found
+
+
+def tuned(device: Device) -> dict[Workload, Record]:
+    """The fastest usable record of every workload in the device's own log."""
+    return best(read(path_of(device))[0], device)
+
+
+def per_convolution(records: Iterable[Record]) -> dict[Workload, float]:
+    """Least seconds known of every convolution, whatever is fused to it and whichever schedule it ran with."""
+    found: dict[Workload, float] = {}
+    for record in records:
+        if _timed(record):
+            found[record.workload.bare] = min(record.time, found.get(record.workload.bare, math.inf))
+    return found
+
+
+def _timed(record: Record) -> bool:
+    return bool(record.seconds) and record.provenance != "emulated"
+
+
+def _legal(record: Record, target: Target) -> bool:
+    try:
+        target.check(record.workload, record.knobs)
+    except KernelError:
+        return False
+    return True

@@ -1,1 +1,0 @@
-"""How each kernel runs: knobs and their legal settings, and the schedules that turn them."""

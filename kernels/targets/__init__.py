@@ -1,0 +1,39 @@
+"""Kinds of machines, one folder each; and the one place where a workload becomes a scheduled kernel."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .base import Knobs, Target
+
+if TYPE_CHECKING:
+    from ..device import Device
+    from ..ir.workload import Workload
+
+KINDS = tuple(sorted(path.parent.name for path in Path(__file__).parent.glob("*/__init__.py")))
+
+
+def target_of(device: Device) -> Target:
+    """What makes kernels for a device. Raises ValueError for a kind that does not exist."""
+    if device.kind not in KINDS:
+        raise ValueError(f"kind {device.kind!r}: there are {' and '.join(KINDS)}")
+    made: Target = import_module(f".{device.kind}", __name__).TARGET(device)
+    return made
+
+
+def scheduled(w: Workload, device: Device, knobs: Knobs, symbol: str) -> Any:
+    """A workload's computation, scheduled for a device: `.mod` is a module with one function of that name, `.trace` every
+    verb applied. Raises KernelError where the setting is not legal."""
+    from tvm import IRModule, te
+    from tvm.s_tir import Schedule
+
+    from ..algorithm import ALGORITHMS
+
+    target = target_of(device)
+    target.check(w, knobs)
+    computation = te.create_prim_func(ALGORITHMS[w.kind].compute(w, device.simd_lanes))
+    sch = Schedule(IRModule({"main": computation.with_attr("global_symbol", symbol)}))
+    target.schedule(sch, w, knobs)
+    return sch

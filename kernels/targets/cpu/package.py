@@ -1,0 +1,36 @@
+"""Program -> library: an object file a kernel, the tables, the runtime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ...device import Device
+from ...ir.program import Program, symbol
+from ...ir.workload import Workload
+from .. import scheduled
+from ..base import Description, Facts, Knobs, Tick
+from ..native import HEADER
+from ..native import package as package_native
+from .emit import network_c
+
+
+def package(program: Program, facts: Description, work: Path, made: Path, tick: Tick) -> Facts:
+    """Compile and link a program into `made`."""
+    workloads, objects = program.plan.workloads, []
+    for i, w in enumerate(workloads):
+        tick(str(w), i, len(workloads) + 1)
+        objects.append(compile_kernel(w, program.device, program.knobs[w], work))
+    tick("linking", len(workloads), len(workloads) + 1)
+    generated = work / "network.c"
+    generated.write_text(network_c(program, facts))
+    package_native(program.device, [generated, *objects], work, made, [HEADER])
+    return {}
+
+
+def compile_kernel(w: Workload, device: Device, knobs: Knobs, folder: Path) -> Path:
+    """One workload -> one object file, whose symbol is TVM's prefix and symbol(w)."""
+    import tvm
+
+    module, path = scheduled(w, device, knobs, symbol(w)).mod, folder / f"{symbol(w)}.o"
+    tvm.compile(module, target=tvm.target.Target(dict(device.target))).mod.write_to_file(str(path))
+    return path

@@ -1,0 +1,129 @@
+"""Search for good knobs: a model trained on everything measured so far says what to measure next."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..device import Device
+from ..ir.workload import KINDS, Workload
+from ..records import Record
+from ..targets import target_of
+
+BATCH = 8
+EXPLORE = 0.25  # of a batch, chosen at random
+ENOUGH = 16  # records of one kind before the model is asked
+
+Knobs = dict[str, int]
+Measure = Callable[[Workload, Knobs], Record]
+Spread = Callable[[Callable[[Knobs], Record], Sequence[Knobs]], Iterable[Record]]
+
+
+def features(w: Workload, knobs: dict[str, int], device: Device) -> list[float]:
+    """What the model sees of a workload and a setting: sizes, operations, and what the target makes of the setting."""
+    return [
+        KINDS.index(w.kind),
+        w.kernel_size,
+        w.stride,
+        *(float(name in w.epilogue) for name in ("double", "add")),
+        *(float(name in w.prologue) for name in ("double", "add")),
+        *(math.log2(1 + value) for value in (w.cin, w.cout, *w.conv_sides, w.macs)),
+        *target_of(device).features(w, knobs),
+    ]
+
+
+class Model:
+    """Ranks settings of one workload by how fast they should be, learned from records of its kind (XGBoost, pairwise)."""
+
+    def __init__(self, records: Sequence[Record], device: Device, seed: int) -> None:
+        """Learn from the records; failures count as the slowest of their workload."""
+        import xgboost
+
+        groups: dict[Workload, list[Record]] = {}
+        for record in records:
+            groups.setdefault(record.workload, []).append(record)
+        rows, merits, group = [], [], []
+        for workload, measured in groups.items():
+            fastest = min(record.time for record in measured)
+            if len(measured) < 2 or math.isinf(fastest):
+                continue
+            rows += [features(workload, record.knobs, device) for record in measured]
+            merits += [fastest / record.time for record in measured]
+            group.append(len(measured))
+        data = xgboost.DMatrix(np.array(rows), np.array(merits))
+        data.set_group(group)
+        options = {"objective": "rank:pairwise", "eta": 0.2, "max_depth": 5, "nthread": 1, "seed": seed}
+        self._device, self._booster = device, xgboost.train(options, data, 60)
+
+    def rank(self, w: Workload, settings: Sequence[dict[str, int]]) -> NDArray[np.float32]:
+        """A score per setting; higher should be faster."""
+        import xgboost
+
+        rows = np.array([features(w, knobs, self._device) for knobs in settings])
+        return np.asarray(self._booster.predict(xgboost.DMatrix(rows)))
+
+
+def propose(
+    w: Workload, device: Device, records: Sequence[Record], count: int, rng: random.Random, *, learn: bool = True
+) -> list[dict[str, int]]:
+    """Up to `count` settings of a workload not measured yet: the default first, then the model's best and some at random.
+
+    `records` are those of the device, of any workload: what was learned on one layer serves the next.
+    """
+    seen = [record.knobs for record in records if record.workload == w]
+    left = [knobs for knobs in target_of(device).space(w) if knobs not in seen]
+    rng.shuffle(left)
+    if not seen and left:
+        first = target_of(device).default(w)
+        left.remove(first)
+        return [first, *left[: count - 1]]
+    alike = [record for record in records if record.workload.kind == w.kind]
+    if not learn or len(alike) < ENOUGH or len(left) <= count:
+        return left[:count]
+    scores = Model(alike, device, rng.randrange(1 << 30)).rank(w, left)
+    order = [left[i] for i in np.argsort(-scores)]
+    chosen = order[: count - round(count * EXPLORE)]
+    return [*chosen, *[knobs for knobs in left if knobs not in chosen][: count - len(chosen)]]
+
+
+def tune(
+    workloads: Sequence[Workload],
+    device: Device,
+    trials: int,
+    records: list[Record],
+    measure: Measure,
+    keep: Callable[[Sequence[Record]], None],
+    tick: Callable[[str, int, int], None] = lambda *_: None,
+    *,
+    seed: int = 0,
+    learn: bool = True,
+    spread: Spread = map,
+) -> None:
+    """Measure `trials` settings of every workload, those in `records` counted; new ones are kept as they come.
+
+    In rounds over all workloads, so that every layer's lesson reaches the others early. Stops early where a workload has
+    no settings left. `spread` maps over a batch of settings, one after another or at the same time.
+    """
+    rng = random.Random(seed)
+    goal = {w: min(trials, sum(1 for _ in target_of(device).space(w))) for w in workloads}
+    done = {w: sum(record.workload == w for record in records) for w in workloads}
+    fastest = {w: min((r.time for r in records if r.workload == w), default=math.inf) for w in workloads}
+    while open_ := [w for w in workloads if done[w] < goal[w]]:
+        for w in open_:
+
+            def trial(knobs: Knobs, w: Workload = w) -> Record:
+                record = measure(w, knobs)
+                keep([record])  # at once: what is measured is not lost to what happens next
+                return record
+
+            batch = propose(w, device, records, min(BATCH, goal[w] - done[w]), rng, learn=learn)
+            for record in spread(trial, batch):
+                records.append(record)
+                done[w] += 1
+                fastest[w] = min(fastest[w], record.time)
+                total = sum(time for time in fastest.values() if math.isfinite(time))
+                tick(f"{total * 1e3:.2f} ms, {w}", sum(done.values()), sum(goal.values()))

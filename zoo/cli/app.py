@@ -1,0 +1,65 @@
+"""The command `zoo`. The composition root: commands import what they need when they run."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from .. import console
+from ..errors import ZooError
+from ..kernels.errors import KernelError
+from . import (
+    bench,
+    compile,
+    demo,
+    devices,
+    evaluate,
+    export,
+    import_,
+    info,
+    list,
+    log,
+    options,
+    predict,
+    prune,
+    pull,
+    push,
+    train,
+    tune,
+    verify,
+)
+
+app = typer.Typer(
+    name="zoo",
+    help="Metric depth from one camera: pretrained FastDepth networks, compiled for small machines.",
+    epilog="Start with: zoo predict photo.jpg -o depth.png",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+# in the order of `zoo --help`
+USE = (list, info, predict, demo, import_, export)
+COMPILE = (compile, devices, bench, tune, log)
+TRAIN = (train, evaluate, prune, pull, push, verify)
+for command in (*USE, *COMPILE, *TRAIN):
+    command.register(app)
+
+
+def main() -> None:
+    """Run the command line; what a user can mend ends in one line, never in a traceback."""
+    try:
+        options.refuse_renamed(sys.argv[1:])
+        app()
+    except (ZooError, KernelError) as error:
+        message = str(error)
+    except BrokenPipeError:  # the reader of our output has seen enough
+        sys.stderr.close()
+        sys.exit(1)
+    except OSError as error:  # a full disk, a folder one may not write to
+        message = f"{error.filename or 'the system'}: {error.strerror or error}"
+    else:
+        return
+    console.complain(message)
+    sys.exit(2)

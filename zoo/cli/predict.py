@@ -1,0 +1,206 @@
+"""zoo predict: depth of pictures, of a film, or of very many pictures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .. import console
+from ..errors import ZooError
+from .options import Json, Model, Overwrite, examples
+
+if TYPE_CHECKING:
+    from ..inference.batch import Row
+    from ..inference.job import Tick
+    from ..inference.sources import Left
+
+SHOWN = 20  # failures of a bulk job that are told one by one; the index has all of them
+
+
+def predict(
+    sources: Annotated[
+        list[str],
+        typer.Argument(metavar="IMAGE", help="Pictures, folders, globs, .txt lists of pictures; a video or a camera."),
+    ],
+    model: Model = "fastdepth_pruned",
+    artifact: Annotated[
+        Path | None, typer.Option(help="A folder made by zoo compile, instead of a torch model.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Picture or folder to write.")] = None,
+    raw: Annotated[str | None, typer.Option(help="Also write bare depth: npy (metres) or png16 (millimetres).")] = None,
+    threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads to use; of each worker with Ray.")] = 1,
+    max_frames: Annotated[int | None, typer.Option(min=1, help="Stop a video after this many frames.")] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(help="For very many pictures, process or ray: bare depth and an index; finished ones are kept."),
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="With Ray; default: all of the cluster.")] = None,
+    shard: Annotated[str | None, typer.Option(help="I/N: only every N-th picture, from the I-th on (from 0).")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only so many pictures.")] = None,
+    bits: Annotated[
+        int | None, typer.Option(min=1, max=32, help="Bits in use where a sample has more than 8; default: recognised.")
+    ] = None,
+    recursive: Annotated[bool, typer.Option("--recursive", help="Folders with the folders in them.")] = False,
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> None:
+    """Estimate depth: a colour picture with a legend in metres beside the input, and the bare numbers on request."""
+    from ..inference.sources import DEPTHS, left_out
+
+    if engine is not None:
+        if raw or max_frames:
+            raise ZooError("--engine writes bare depth of pictures; --raw and --max-frames do not go with it")
+        out = out or DEPTHS
+        _many(sources, model, artifact, out, threads, engine, workers, shard, limit, recursive, bits, overwrite, json)
+        return
+    if workers:
+        raise ZooError("--workers goes with --engine ray")
+    from ..inference import backends as runtimes
+    from ..inference.job import Job
+
+    request = Job(sources, out, raw, max_frames, shard, limit, recursive, bits, overwrite=overwrite)
+    left = left_out(sources, recursive, out)
+    runtime = runtimes.find(model, artifact, threads)
+    with console.progress("depth") as tick:
+        rows = request.run(runtime.predict, tick)
+    for row in rows:
+        row |= {"model": runtime.model, "runtime": runtime.name, "threads": threads}
+    if json:
+        console.show_json(rows + _left(left))
+    else:
+        table = console.table("picture", "nearest … median … farthest ", "time ", "written")
+        for row in rows:
+            if row["status"] == "ok":
+                written = ", ".join(str(row[key]) for key in ("picture", "raw") if row[key])
+                table.add_row(row["source"], _depth(row), f"{row['milliseconds']:.0f} ms", written)
+        if table.row_count:
+            console.heading(f"{runtime.model}, {runtime.name}")
+            console.out.print(table)
+            if runtime.remark:
+                console.warn(runtime.remark)
+    _remark([f"{row['source']}: {remark}" for row in rows for remark in row.get("remarks", ())])
+    _name(left)
+    _complain([row for row in rows if row["status"] != "ok"])
+
+
+def _depth(row: dict[str, Any]) -> str:
+    if "frames" in row:
+        return f"{row['frames']} frames"
+    return " … ".join(f"{row[key]:.2f}" for key in ("min_m", "median_m", "max_m")) + " m"
+
+
+def _remark(remarks: list[str]) -> None:
+    """Say how pictures were read where that is not plain: of the first few, and of how many in all."""
+    for remark in remarks[:SHOWN]:
+        console.warn("note:", remark)
+    if len(remarks) > SHOWN:
+        console.warn("note:", f"{len(remarks)} such pictures in all")
+
+
+def _left(left: list[Left]) -> list[Row]:
+    return [{"source": str(each.path), "status": f"left out: {each.reason}"} for each in left]
+
+
+def _name(left: list[Left]) -> None:
+    """Name what folders hold and was left out: the first few, and how many in all."""
+    for each in left[:SHOWN]:
+        console.warn("left out:", f"{each.path}: {each.reason}")
+    if len(left) > SHOWN:
+        console.warn("left out:", f"{len(left)} in all")
+
+
+def _complain(failed: list[Row]) -> None:
+    for row in failed[:SHOWN]:
+        console.complain(row["status"])
+    if len(failed) > SHOWN:
+        console.complain(f"and {len(failed) - SHOWN} more, each with its reason in the index")
+    if failed:
+        raise typer.Exit(2)
+
+
+def _many(
+    sources: list[str],
+    model: str,
+    artifact: Path | None,
+    out: Path,
+    threads: int,
+    engine: str,
+    workers: int | None,
+    shard: str | None,
+    limit: int | None,
+    recursive: bool,
+    bits: int | None,
+    overwrite: bool,
+    json: bool,
+) -> None:
+    from ..files import alone
+    from ..inference import backends as runtimes
+    from ..inference import engines
+    from ..inference.batch import Bulk, Index, Worker
+    from ..inference.sources import left_out
+
+    engines.check(engine)
+    if workers and engine != "ray":
+        raise ZooError("--workers goes with --engine ray; without Ray, run several with --shard I/N each")
+    bulk = Bulk.plan(sources, out, shard, limit, recursive)
+    bulk.claim(overwrite=overwrite)
+    left = left_out(sources, recursive, out)
+    folder = Path(model)
+    place = str(folder.resolve()) if folder.is_dir() else model
+    make = partial(Worker, place, artifact.resolve() if artifact else None, threads, Path.cwd(), out, bits)
+    runtime = runtimes.find(model, artifact, threads)  # so that a mistake is told before workers start
+    failed: list[Row] = []
+    remarks: list[str] = []
+    kept = 0
+    began = time.perf_counter()
+
+    def watched(rows: Iterator[Row], tick: Tick) -> Iterator[Row]:
+        nonlocal kept
+        for done, row in enumerate(rows, 1):
+            kept += row.pop("kept")
+            if row["status"] != "ok":
+                failed.append(row)
+            elif row.get("remarks"):
+                remarks.append(f"{row['source']}: {row['remarks']}")
+            tick(Path(row["source"]).name, done, len(bulk.work))
+            yield row
+
+    with alone(bulk.index), console.progress("depth") as tick:
+        rows = engines.process(bulk, make) if engine == "process" else engines.on_ray(bulk, make, workers, threads)
+        Index(bulk.index).write(watched(rows, tick))
+    seconds = time.perf_counter() - began
+    written = len(bulk.work) - kept - len(failed)
+    counts = {"pictures": len(bulk.work), "written": written, "kept": kept, "failed": len(failed)}
+    if json:
+        facts = {"index": str(bulk.index), "model": runtime.model, "runtime": runtime.name, "engine": engine}
+        console.show_json(facts | counts | {"left_out": _left(left), "seconds": seconds})
+    else:
+        said = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+        console.out.print(
+            f"{console.plain(str(bulk.index))}: {said}; {len(bulk.work) / seconds:.1f} pictures/s", soft_wrap=True
+        )
+        if runtime.remark:
+            console.warn(runtime.remark)
+    _remark(remarks)
+    _name(left)
+    _complain(failed)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        epilog=examples(
+            "zoo predict photo.jpg -o depth.png",
+            "zoo predict photos/ -o depths/ --raw png16",
+            "zoo predict --artifact build/host photo.jpg --raw npy",
+            "zoo predict film.mp4 -o depth.mp4",
+            "zoo predict 0 -o camera.mp4 --max-frames 300",
+            "zoo predict 'photos/**/*.jpg' -o depths/ --engine ray --artifact build/host",
+            "zoo predict list.txt -o depths/ --engine process --shard 0/4",
+        )
+    )(predict)

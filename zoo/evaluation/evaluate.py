@@ -1,0 +1,77 @@
+"""How well a network predicts measured depth: per frame, then averaged; protocol and mask named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .. import image
+from ..data.frames import Frame
+from ..errors import ZooError
+from . import metrics
+from .protocols import Protocol
+
+Network = Callable[[Tensor], Tensor]  # (1, 3, H, W) -> (1, 1, H, W) metres, in eval mode
+Tick = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class EvaluationFrame:
+    """A frame as the protocol shows it to the network, and the true depth to compare with (metres, its own size)."""
+
+    name: str
+    view: NDArray[np.float32]
+    depth: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+    limits: tuple[float, float] | None = None  # of predictions, in metres
+
+
+def evaluation_frame(frame: Frame, protocol: Protocol, height: int = 224, width: int = 224) -> EvaluationFrame:
+    """The frame as a protocol wants it. Raises ZooError that names it."""
+    picture, depth = frame.load()
+    try:
+        shown = protocol.show(picture, depth, height, width)
+    except ZooError as error:
+        raise ZooError(f"{frame.name}: {error}") from error
+    return EvaluationFrame(frame.name, *shown, protocol.limits)
+
+
+def evaluation_frames(
+    frames: Sequence[Frame], protocol: Protocol, tick: Tick
+) -> tuple[list[EvaluationFrame], list[str]]:
+    """(the frames that can be evaluated, why others cannot). Raises ZooError if none can."""
+    ready, skipped = [], []
+    for i, frame in enumerate(frames):
+        tick("reading frames", i, len(frames))
+        try:
+            ready.append(evaluation_frame(frame, protocol))
+        except ZooError as error:
+            skipped.append(str(error))
+    if not ready:
+        raise ZooError(f"no frame can be evaluated; the first: {skipped[0]}")
+    return ready, skipped
+
+
+@torch.no_grad()
+def predict(network: Network, frame: EvaluationFrame) -> NDArray[np.float32]:
+    """Metres at the size of the frame's depth."""
+    depth: NDArray[np.float32] = network(torch.from_numpy(frame.view)[None])[0, 0].numpy()
+    return depth if depth.shape == frame.depth.shape else image.resize_depth(depth, *frame.depth.shape)
+
+
+def evaluate(
+    network: Network, frames: Sequence[EvaluationFrame], tick: Tick = lambda *_: None
+) -> tuple[dict[str, float], list[dict[str, float]]]:
+    """(mean metrics with bias and spread of the scale, metrics of each frame) of a network."""
+    rows = []
+    for i, frame in enumerate(frames):
+        rows.append(metrics.measure(predict(network, frame), frame.depth, frame.mask, frame.limits))
+        tick(f"delta1 {np.mean([row['delta1'] for row in rows]):.3f}", i + 1, len(frames))
+    scores = metrics.mean(rows) | metrics.bias_and_spread(rows)
+    del scores["depth_ratio"]
+    return scores, rows

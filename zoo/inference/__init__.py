@@ -1,0 +1,1 @@
+"""Inference: pictures, films and folders through a network or a compiled artifact."""

@@ -1,0 +1,145 @@
+"""One `zoo predict`: sources in, a row per source out. A bad picture is a row with its reason, not the end of the job."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import image
+from ..errors import ZooError
+from ..files import put
+from ..outputs import claim, mark, marked, vouched
+from ..visual import picture
+from . import films as video
+from .predictor import Predictor
+from .sources import DEPTHS, expand, shard
+
+COMMAND = "predict"
+Tick = Callable[[str, int, int], None]
+
+
+class Job:
+    """What to read and where to write, settled before anything is computed."""
+
+    def __init__(
+        self,
+        sources: list[str],
+        out: Path | None,
+        raw: str | None,
+        frames: int | None,
+        part: str | None = None,
+        limit: int | None = None,
+        recursive: bool = False,
+        bits: int | None = None,
+        *,
+        overwrite: bool = False,
+    ) -> None:
+        """Expand folders and globs, and choose an output for every source. Raises ZooError for contradictions, and where
+        something of the user's would be overwritten."""
+        if raw not in (None, *picture.RAW):
+            raise ZooError(f"--raw {raw}: choose one of {', '.join(picture.RAW)}")
+        self.raw, self.frames, self.bits = raw, frames, bits
+        if any(video.is_video(source) for source in sources):
+            if len(sources) > 1 or raw:
+                raise ZooError("a video or camera goes alone, without --raw")
+            source = sources[0]
+            name = f"camera-{source}" if source.isdecimal() else Path(source).stem
+            self.film: tuple[str, Path] | None = (source, out or Path(f"{name}-depth.mp4"))
+            claim([(self.film[1], marked(COMMAND))], [Path(source)], overwrite=overwrite)
+            return
+        self.film = None
+        every = list(expand(sources, recursive, out or DEPTHS))
+        several = len(every) > 1 or any(Path(source).is_dir() for source in sources)
+        if out is None:
+            out = DEPTHS if several else Path(f"{every[0].stem}-depth.png")
+        elif several and out.suffix.lower() in picture.FORMATS and not out.is_dir():
+            raise ZooError(f"{out}: {len(every)} pictures need a folder to be written to")
+        if several or out.is_dir() or not out.suffix:
+            targets = dict(zip(every, names(every, out, raw), strict=True))
+        else:
+            picture.check_format(out)
+            targets = {every[0]: out}
+        self.work = list(shard(targets, part, limit).items())
+        written = [(target, marked(COMMAND)) for _, target in self.work]
+        if raw:
+            written += [
+                (target.with_suffix(picture.RAW[raw]), vouched(COMMAND, target) if raw == "npy" else marked(COMMAND))
+                for _, target in self.work
+            ]
+        claim(written, every, overwrite=overwrite)
+
+    def run(self, predict: Predictor, tick: Tick) -> list[dict[str, Any]]:
+        """Predict and write everything; a row per source, `status` "ok" or what went wrong."""
+        if self.film:
+            return [self._film(*self.film, predict, tick)]
+        rows = []
+        for i, (source, target) in enumerate(self.work):
+            tick(source.name, i, len(self.work))
+            try:
+                rows.append(self._picture(source, target, predict))
+            except ZooError as error:
+                rows.append({"source": str(source), "status": str(error)})
+        return rows
+
+    def _picture(self, source: Path, target: Path, predict: Predictor) -> dict[str, Any]:
+        pixels, remarks = image.read_with_remarks(source, bits=self.bits)
+        began = time.perf_counter()
+        depth = predict(pixels)
+        milliseconds = (time.perf_counter() - began) * 1e3
+        software, bare = mark(COMMAND), target.with_suffix(picture.RAW[self.raw]) if self.raw else None
+        content = picture.raw(depth, self.raw, software) if self.raw else b""
+        if self.raw == "npy":  # first the picture that vouches for it
+            software += f", depth sha256 {hashlib.sha256(content).hexdigest()}"
+        picture.write(picture.montage(pixels, depth), target, software)
+        if bare:
+            put(bare, content)
+        low, middle, high = (float(value) for value in np.percentile(depth, (0, 50, 100)))
+        return {
+            "source": str(source),
+            "status": "ok",
+            "picture": str(target),
+            "raw": str(bare) if bare else None,
+            "height": depth.shape[0],
+            "width": depth.shape[1],
+            "min_m": low,
+            "median_m": middle,
+            "max_m": high,
+            "milliseconds": milliseconds,
+            "remarks": remarks,
+        }
+
+    def _film(self, source: str, target: Path, predict: Predictor, tick: Tick) -> dict[str, Any]:
+        began = time.perf_counter()
+        count = video.convert(
+            source, target, predict, lambda done, total: tick("frames", done, total), self.frames, mark(COMMAND)
+        )
+        each = (time.perf_counter() - began) * 1e3 / count
+        return {
+            "source": source,
+            "status": "ok",
+            "picture": str(target),
+            "raw": None,
+            "frames": count,
+            "milliseconds": each,
+        }
+
+
+def names(sources: list[Path], folder: Path, raw: str | None = None) -> list[Path]:
+    """A picture in `folder` for every source, named after its stem, numbered where stems repeat, in any case, or where its
+    bare depth would be another's picture."""
+    suffixes = (".png", picture.RAW[raw]) if raw else (".png",)
+    taken: set[str] = set()
+    chosen = []
+    for source in sources:
+        name, n = source.stem, 1
+        while not taken.isdisjoint(files := [f"{name}{suffix}".casefold() for suffix in suffixes]):
+            n += 1
+            name = f"{source.stem}-{n}"
+        taken.update(files)
+        chosen.append(folder / f"{name}.png")
+    return chosen

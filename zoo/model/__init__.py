@@ -1,0 +1,1 @@
+"""The network: layers, encoders, decoders, and the one walk over a variant's layers."""

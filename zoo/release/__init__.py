@@ -1,0 +1,1 @@
+"""Bundling a finished run with its card. For maintainers."""

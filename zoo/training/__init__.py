@@ -1,0 +1,1 @@
+"""Training: recipes, the learner, its optimizers, and several processes at once."""

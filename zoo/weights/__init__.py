@@ -1,0 +1,1 @@
+"""Weights: checkpoint folders, the Hub, and loading by name."""

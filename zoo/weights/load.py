@@ -1,0 +1,84 @@
+"""Name -> network, ready to use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from .. import image
+from ..errors import ZooError
+from ..model.network import FastDepth, initialise
+from ..variant import Variant, variant
+from . import checkpoint, hub
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+
+def load(
+    name: str = "fastdepth_pruned",
+    pretrained: bool = True,
+    *,
+    weights: str | Path | None = None,
+    progress: bool = True,
+    revision: str | None = None,
+    cache_dir: str | Path | None = None,
+    local_files_only: bool = False,
+    device: str | torch.device = "cpu",
+) -> FastDepth:
+    """A network in eval mode: (N, 3, H, W) RGB in [0, 1], sides multiples of 32 -> (N, 1, H, W) metres.
+
+    `name` is a variant (`zoo list`) or a checkpoint folder (what `zoo import` writes). `weights` replaces the variant's
+    own by a safetensors file or folder. `pretrained=False` gives random weights, drawn from torch's generator.
+    Raises ZooError when the weights are missing, damaged, or of another variant.
+    """
+    which, folder = identify(name)
+    network = FastDepth(which)
+    if pretrained:
+        path = hub.resolve(
+            which,
+            weights=weights or folder,
+            revision=revision,
+            cache_dir=cache_dir,
+            local_files_only=local_files_only,
+            progress=progress,
+        )
+        checkpoint.restore(network, path)
+    else:
+        if weights is not None:
+            raise ZooError("weights= given together with pretrained=False; choose one")
+        initialise(network)
+    return network.to(device).eval()
+
+
+def identify(name: str) -> tuple[Variant, Path | None]:
+    """A variant's name or a checkpoint folder -> (variant, the folder or None)."""
+    folder = Path(name)
+    if (folder / checkpoint.CONFIG).exists():
+        return checkpoint.config(folder)[0], folder
+    return variant(name), None
+
+
+class Transform:
+    """A picture -> the network's input, (1, 3, height, width) float32 in [0, 1], by a recipe of zoo.image."""
+
+    def __init__(self, *, crop: bool = True, height: int = 224, width: int = 224) -> None:
+        """`crop=True`: the published recipe (centre crop, nearest). `crop=False`: the whole picture, bilinear."""
+        self.crop, self.height, self.width = crop, height, width
+
+    def __call__(self, picture: str | PathLike[str] | Image.Image | NDArray[np.uint8]) -> Tensor:
+        """A path, a Pillow image or an (H, W, 3) uint8 array -> (1, 3, height, width)."""
+        if isinstance(picture, Image.Image):
+            pixels = image.from_pillow(picture)
+        elif isinstance(picture, np.ndarray):
+            pixels = image.from_array(picture)
+        else:
+            pixels = image.read(Path(picture))
+        recipe = image.published if self.crop else image.whole
+        return torch.from_numpy(recipe(pixels, self.height, self.width))[None]
