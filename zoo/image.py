@@ -33,13 +33,6 @@ def from_pillow(picture: Image.Image) -> Pixels:
     return _rgb(ImageOps.exif_transpose(picture))
 
 
-def from_array(picture: NDArray[np.generic]) -> Pixels:
-    """An (H, W, 3) uint8 array as it is. Raises ZooError for anything else."""
-    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
-        raise ZooError(f"expected an (H, W, 3) uint8 array, got {picture.dtype} {picture.shape}")
-    return picture.astype(np.uint8)
-
-
 def read(path: Path, most: int = MOST_PIXELS) -> Pixels:
     """Any picture as upright RGB: EXIF rotation applied, transparency on white, grey and 16-bit brought to 8-bit RGB.
     Raises ZooError for what is no picture, is damaged, or has more than `most` pixels."""

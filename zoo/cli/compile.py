@@ -107,7 +107,7 @@ def compile_(
     """Compile a network into a folder that runs anywhere on that device: a C library, its parameters, a Python twin."""
     import json as encoder
 
-    from ..inference.predictor import one_thread
+    from ..inference.predictor import Runner
     from ..kernels.artifact.build import build
     from ..kernels.artifact.verify import emulate, simulated, verify
     from ..kernels.ir.trace import trace
@@ -132,7 +132,7 @@ def compile_(
     plan = trace(network, height, width)
     with console.progress("compiling") as tick:
         sources = build(plan, made_for, out, facts, tick)
-        eager, error, checked = one_thread(network), None, None
+        eager, error, checked = Runner(network, threads=1), None, None
         report = verify(out, plan, eager) if made_for.runs_here else None
         if report:
             error, checked = report.error, "here"

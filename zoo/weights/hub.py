@@ -131,10 +131,8 @@ def download(
     if repository is None:
         raise ZooError(f"{file} has to come from the Hub: name the account that serves it, by ZOO_NAMESPACE")
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_bars
 
-    (enable_progress_bars if progress else disable_progress_bars)()
-    with _plainly(f"{repository} @ {revision[:12]}"):
+    with _plainly(f"{repository} @ {revision[:12]}"), _progress_bars(progress):
         path = Path(hf_hub_download(repository, file, revision=revision, cache_dir=cache_dir, local_files_only=local))
     if not _intact(path):
         _forget(path)
@@ -142,6 +140,32 @@ def download(
             f"{repository} @ {revision[:12]}: {file} was damaged on its way; removed from the cache, try again"
         )
     return path
+
+
+def repository_folder(model: str | Path, revision: str, cache_dir: str | Path | None, local: bool) -> Path:
+    """A checkpoint folder as it is, or what a Hub repository, `account/name`, holds at a revision. Raises ZooError."""
+    folder = Path(model)
+    if not folder.is_dir():
+        if str(model).count("/") != 1:
+            raise ZooError(f"{model}: neither a checkpoint folder nor a Hub repository (account/name)")
+        for file in (CONFIG, WEIGHTS):
+            folder = download(str(model), file, revision, cache_dir, local, True).parent
+    return folder
+
+
+@contextmanager
+def _progress_bars(shown: bool) -> Iterator[None]:
+    """The client's progress bars are the whole process's: hidden if not to be shown, and afterwards as they were."""
+    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+
+    if shown or are_progress_bars_disabled():
+        yield
+        return
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        enable_progress_bars()
 
 
 def _intact(path: Path) -> bool:
