@@ -12,9 +12,13 @@ dependencies = ["torch", "numpy", "PIL", "safetensors", "huggingface_hub"]
 def _zoo(module):
     """A module of this very folder's zoo/, under a name of its own: others may have imported another `zoo`."""
     folder = _pathlib.Path(__file__).resolve().parent / "zoo"
+    known = _sys.modules.get("zoo")
+    if known and getattr(known, "__file__", None) and _pathlib.Path(known.__file__).resolve().parent == folder:
+        return _importlib.import_module(f"zoo.{module}")  # it is this very one
     name = "_fastdepth_zoo_" + _hashlib.sha256(str(folder).encode()).hexdigest()[:16]
     if name not in _sys.modules:
-        spec = _util.spec_from_file_location(name, folder / "__init__.py", submodule_search_locations=[str(folder)])
+        places = [str(folder), str(folder.parent)]  # zoo.kernels lies beside it
+        spec = _util.spec_from_file_location(name, folder / "__init__.py", submodule_search_locations=places)
         package = _util.module_from_spec(spec)
         _sys.modules[name] = package
         try:
@@ -88,10 +92,18 @@ def fastdepth_netadapt(
     return _zoo("weights.load").load("fastdepth_netadapt", pretrained, **options)
 
 
-def transforms(*, crop=True):
-    """What turns a picture (path, PIL image or (H, W, 3) uint8 array) into the networks' input, (1, 3, 224, 224).
+def transforms(*, crop=True, channels="rgb"):
+    """What turns a picture into the networks' input, (1, 3, 224, 224); a list or batch of pictures into a list.
+
+    A picture is a path, a Pillow image, an array (H, W, 3), (H, W, 4) or (H, W), or a tensor (C, H, W): uint8, or floats in
+    [0, 1]. `channels="bgr"`: arrays and tensors have OpenCV's order.
 
     crop=True: the published recipe, made for 640x480 frames: scale to 333x250, centre crop 304x228, squeeze to 224x224,
     nearest neighbour throughout. crop=False: the whole picture, bilinear, so that every pixel gets a depth.
     """
-    return _zoo("weights.load").Transform(crop=crop)
+    return _zoo("inference.transform").Transform(crop=crop, channels=channels)
+
+
+def _maker():
+    """What objects sent to another process are made by there (zoo/pickling.py)."""
+    return _zoo("pickling").MAKER

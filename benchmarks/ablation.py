@@ -130,7 +130,7 @@ def _time(
 def _variant(name: str, folder: Path) -> Iterator[tuple[Row, Callable[[int], Run], np.ndarray]]:
     """A network of the zoo, eagerly and compiled."""
     import zoo
-    from zoo.inference.predictor import runner
+    from zoo.inference.predictor import Runner
     from zoo.kernels.artifact.build import build
     from zoo.kernels.device import host
     from zoo.kernels.ir.trace import trace
@@ -142,7 +142,7 @@ def _variant(name: str, folder: Path) -> Iterator[tuple[Row, Callable[[int], Run
     image = _image(height, width)
     macs, weights = count(network, height, width)
     facts = {"input": f"1x3x{height}x{width}", "macs": macs, "weights": weights}
-    eager = runner(network)
+    eager = Runner(network)
     yield facts | {"runtime": "eager", "status": "ok"}, lambda _: eager, image
     path = folder / name
     try:

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo import Predictor, console, image, load
-from zoo.inference.predictor import one_thread
+from zoo import CompiledDepth, Predictor, console, image, load
+from zoo.inference.predictor import Runner
 from zoo.kernels.artifact.build import build
 from zoo.kernels.artifact.verify import RUNS, verify
 from zoo.kernels.device import host
 from zoo.kernels.ir.trace import trace
-from zoo.kernels.runtime.fastdepth import FastDepth
 from zoo.variant import variant
 from zoo.visual import picture
 
@@ -30,8 +29,8 @@ def main(path: Path) -> None:
     plan = trace(network, 224, 224)
     with console.progress(f"compiling for {host().name}") as tick:
         build(plan, host(), OUT / "artifact", facts, tick)
-    compiled = FastDepth(OUT / "artifact", threads=1)
-    eager = one_thread(network)
+    compiled = CompiledDepth(OUT / "artifact", threads=1)
+    eager = Runner(network, threads=1)
 
     depth = Predictor(compiled)(photo)
     difference = np.abs(depth - Predictor(network)(photo)).max()

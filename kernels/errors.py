@@ -1,8 +1,12 @@
-"""The one exception of this package that a user is meant to read."""
+"""What a user is meant to read. The root is here, as this package imports nothing of the other; it is `zoo.ZooError` there."""
 
 
-class KernelError(Exception):
+class ZooError(Exception):
     """Something the user can mend. The message is one line that names the thing, what is wrong with it, and what to do."""
+
+
+class KernelError(ZooError):
+    """The same, said by kernels. The message is one line that names the thing, what is wrong with it, and what to do."""
 
 
 class UnreachableError(KernelError):

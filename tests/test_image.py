@@ -183,9 +183,3 @@ def test_windows_cover_every_pixel_and_are_never_long(width, height):
 def test_blending_equal_depths_changes_nothing(width, height):
     parts = [(w, np.full((w.height, w.width), 2.5, np.float32)) for w in image.windows(width, height)]
     assert np.allclose(image.blend(parts, width, height), 2.5)
-
-
-@pytest.mark.parametrize("array", [np.zeros((4, 4)), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8)])
-def test_arrays_that_are_no_picture_are_refused(array):
-    with pytest.raises(ZooError, match=r"\(H, W, 3\) uint8"):
-        image.from_array(array)

@@ -26,13 +26,16 @@ ALLOWED = {
         "zoo.model.architecture",
         "zoo.model.decoders",
         "zoo.model.encoders",
+        "zoo.pickling",
     },  # the family a variant is of, without torch
+    "zoo.pickling": set(),
     "zoo.files": set(),
     "zoo.outputs": set(),
     "zoo.console": set(),
     "zoo.image": {"zoo.files", "zoo.samples"},
     "zoo.samples": set(),
-    "zoo.model": {"zoo.variant", "zoo.console"},
+    "zoo.model": {"zoo.variant", "zoo.console", "zoo.pickling"},
+    "zoo.model.pretrained": {"zoo.model", "zoo.weights"},
     "zoo.weights": {"zoo.variant", "zoo.files", "zoo.image", "zoo.model"},
     "zoo.importers": {"zoo.variant", "zoo.files", "zoo.model"},
     "zoo.exporters": {"zoo.files", "zoo.outputs", "zoo.model"},
@@ -41,7 +44,15 @@ ALLOWED = {
     "zoo.training.recipe": {"zoo.files", "zoo.data.sources", "zoo.training.recipe_v1"},
     "zoo.evaluation": {"zoo.image", "zoo.data"},
     "zoo.prune": {"zoo.variant", "zoo.model", "zoo.weights", "zoo.data", "zoo.training", "zoo.evaluation"},
-    "zoo.inference": {"zoo.files", "zoo.outputs", "zoo.image", "zoo.model", "zoo.weights", "zoo.visual"},
+    "zoo.inference": {
+        "zoo.files",
+        "zoo.outputs",
+        "zoo.pickling",
+        "zoo.image",
+        "zoo.model",
+        "zoo.weights",
+        "zoo.visual",
+    },
     "zoo.inference.backends": {"zoo.inference", "zoo.weights", "zoo.kernels.runtime"},
     "zoo.visual": {"zoo.files", "zoo.image", "zoo.evaluation"},
     "zoo.demo": {"zoo.image", "zoo.data", "zoo.visual", "zoo.inference"},
@@ -74,6 +85,7 @@ ALLOWED = {
 # what is heavy or foreign -> the rooms that may name it, as far as any may
 THIRD = {
     "torch": {
+        "zoo.pickling",
         *("zoo.model", "zoo.weights", "zoo.importers", "zoo.exporters", "zoo.data", "zoo.training", "zoo.evaluation"),
         *("zoo.prune", "zoo.inference", "zoo.release", "zoo.cli", "zoo.kernels.ir.trace"),
     },

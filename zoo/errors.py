@@ -1,5 +1,3 @@
-"""The one exception a user is meant to read."""
+"""The one exception a user is meant to read; those of `zoo.kernels` are kinds of it."""
 
-
-class ZooError(Exception):
-    """Something the user can mend. The message is one line that names the thing, what is wrong with it, and what to do."""
+from .kernels.errors import ZooError as ZooError

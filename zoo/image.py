@@ -47,13 +47,6 @@ def from_pillow(picture: Image.Image) -> Pixels:
     return _converted(picture, None)[0]
 
 
-def from_array(picture: NDArray[np.generic]) -> Pixels:
-    """An (H, W, 3) uint8 array as it is. Raises ZooError for anything else."""
-    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
-        raise ZooError(f"expected an (H, W, 3) uint8 array, got {picture.dtype} {picture.shape}")
-    return picture.astype(np.uint8)
-
-
 def read(path: Path, most: int = MOST_PIXELS, bits: int | None = None) -> Pixels:
     """Any picture as upright RGB: EXIF rotation applied, transparency on white, grey and 16-bit brought to 8-bit RGB.
     `bits`: how many are in use of samples with more than 8; default: as zoo.samples finds them.

@@ -14,6 +14,7 @@ from .errors import ZooError
 from .model.architecture import architecture
 from .model.decoders import DECODERS
 from .model.encoders import ENCODERS
+from .pickling import Portable
 
 FOLDER = Path(__file__).parent / "variants"
 SKIPS = ("none", "add", "concat")
@@ -48,7 +49,7 @@ class Weights:
 
 
 @dataclass(frozen=True)
-class Variant:
+class Variant(Portable):
     """One network of the family: architecture, widths, input contract, and (where trained) its weights."""
 
     name: str

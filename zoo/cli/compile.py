@@ -35,7 +35,7 @@ def compile_(
     import json as encoder
 
     from .. import outputs
-    from ..inference.predictor import one_thread
+    from ..inference.predictor import Runner
     from ..kernels.artifact.build import FILES, build, written
     from ..kernels.artifact.verify import verify, verify_elsewhere
     from ..kernels.ir.trace import trace
@@ -62,7 +62,7 @@ def compile_(
     plan = trace(network, height, width)
     with console.progress("compiling") as tick:
         sources = build(plan, made_for, out, facts, tick)
-        eager, error, checked = one_thread(network), None, None
+        eager, error, checked = Runner(network, threads=1), None, None
         report = verify(out, plan, eager) if made_for.runs_here else None
         if report:
             error, checked = report.error, "here"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import ZooError
 from .predictor import Predictor
 
 
@@ -30,23 +29,17 @@ class Runtime:
 def find(model: str, artifact: Path | None, threads: int) -> Runtime:
     """An artifact's folder where there is one, else a variant or a checkpoint folder in torch. Raises ZooError."""
     if artifact is not None:
-        from ..kernels.runtime.fastdepth import ArtifactError, FastDepth
+        from ..kernels.runtime.fastdepth import FastDepth
 
-        try:
-            opened = FastDepth(artifact, threads)
-        except ArtifactError as error:
-            raise ZooError(str(error)) from error
+        opened = FastDepth(artifact, threads)
         made = opened.manifest["model"]
         digest = made.get("weights_sha256", "")
         return Runtime(made["name"], opened.manifest["device"], digest, made["status"], Predictor(opened))
-    import torch
-
     from ..weights import checkpoint, hub
     from ..weights.load import identify, load
 
-    torch.set_num_threads(threads)
     variant, folder = identify(model)
-    predict = Predictor(load(model), *variant.input)
+    predict = Predictor(load(model), threads=threads)
     if variant.weights:
         return Runtime(variant.name, "torch", variant.weights.sha256, variant.weights.status, predict)
     digest = checkpoint.digest(hub.resolve(variant, weights=folder))

@@ -2,32 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from os import PathLike
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import image
+from ..pickling import Portable
+from .inputs import pictures
 
 if TYPE_CHECKING:
-    from ..model.network import FastDepth
+    from PIL.Image import Image
+    from torch import Tensor, nn
 
 Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]  # (3, height, width) in [0, 1] -> (height, width) metres
 
 
-class Predictor:
+class Predictor(Portable):
     """The whole-picture recipe around a model: squeeze to the model's input, run, stretch back; panoramas in windows."""
 
-    def __init__(self, model: Any, height: int = 224, width: int = 224) -> None:
-        """`model`: a torch FastDepth, run at height x width, or an artifact's FastDepth, which knows its own sides."""
+    def __init__(
+        self,
+        model: Any,
+        height: int | None = None,
+        width: int | None = None,
+        *,
+        channels: str = "rgb",
+        threads: int | None = None,
+    ) -> None:
+        """`model`: a torch FastDepth, run at height x width, by default its variant's; or an opened artifact, which knows its
+        own sides. `channels`: the order in arrays and tensors, rgb or, as OpenCV has it, bgr. `threads`: of torch, while
+        it predicts."""
+        self.channels = channels
         compiled = hasattr(model, "manifest")
-        self.run: Run = model if compiled else runner(model)
-        self.height: int = model.height if compiled else height
-        self.width: int = model.width if compiled else width
+        variant = getattr(model, "variant", None)
+        own = (model.height, model.width) if compiled else variant.input if variant else (224, 224)
+        self.run: Run = model if compiled else Runner(model, threads)
+        self.height: int = own[0] if compiled else height or own[0]
+        self.width: int = own[1] if compiled else width or own[1]
 
-    def __call__(self, picture: image.Pixels) -> image.Depth:
-        """(H, W, 3) uint8 RGB -> (H, W) float32 metres."""
+    @overload
+    def __call__(self, picture: list[Any] | tuple[Any, ...]) -> list[image.Depth]: ...
+    @overload
+    def __call__(self, picture: str | PathLike[str] | Image | NDArray[Any] | Tensor) -> image.Depth: ...
+    def __call__(self, picture: Any) -> image.Depth | list[image.Depth]:
+        """A picture, as `zoo.inference.inputs` lists them -> (H, W) float32 metres; a list or batch of them -> a list."""
+        found, several = pictures(picture, self.channels)
+        depths = [self._depth(pixels) for pixels in found]
+        return depths if several else depths[0]
+
+    def _depth(self, picture: image.Pixels) -> image.Depth:
         height, width = picture.shape[:2]
         parts = []
         for window in image.windows(width, height):
@@ -38,23 +65,47 @@ class Predictor:
         return image.blend(parts, width, height)
 
 
-def runner(network: FastDepth) -> Run:
-    """A torch network as a function of arrays."""
-    import torch
+class Runner(Portable):
+    """A torch network as a function of arrays: in eval mode, of its own dtype, on its own device, with so many threads."""
 
-    device = next(network.parameters()).device
+    def __init__(self, network: nn.Module, threads: int | None = None) -> None:
+        self.network, self.threads = network, threads
 
-    @torch.inference_mode()
-    def run(array: NDArray[np.float32]) -> NDArray[np.float32]:
-        depth: NDArray[np.float32] = network(torch.from_numpy(array)[None].to(device))[0, 0].cpu().numpy()
+    def __call__(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(3, height, width) in [0, 1] -> (height, width) float32 metres."""
+        import torch
+
+        like = next(self.network.parameters())
+        given = torch.from_numpy(array)[None].to(like.device, like.dtype)
+        with torch.inference_mode(), _evaluating(self.network), _threads(self.threads):
+            depth: NDArray[np.float32] = self.network(given)[0, 0].float().cpu().numpy()
         return depth
 
-    return run
+
+@contextmanager
+def _evaluating(network: nn.Module) -> Iterator[None]:
+    """Eval mode; afterwards every module is in the mode it was in."""
+    training = [module for module in network.modules() if module.training]
+    for module in training:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
 
 
-def one_thread(network: FastDepth) -> Run:
-    """The same on one thread, to be timed beside an artifact on one thread."""
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """So many threads of torch; afterwards as many as there were."""
     import torch
 
-    torch.set_num_threads(1)
-    return runner(network)
+    before = torch.get_num_threads()
+    if count is None or count == before:
+        yield
+        return
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

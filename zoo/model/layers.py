@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from ..pickling import Portable
 from .walk import TRANSPOSED, Layer
 
 ACTIVATIONS = {"relu": nn.ReLU, "relu6": nn.ReLU6, None: nn.Identity}
 
 
-class ConvNormAct(nn.Module):
+class ConvNormAct(Portable, nn.Module):
     """Convolution, batch normalisation, activation: `y = act(norm(conv(x)) + residual)`.
 
     It is padded so that stride 1 keeps the sides; transposed, stride 2 doubles them.
@@ -46,7 +47,7 @@ class ConvNormAct(nn.Module):
         return y
 
 
-class Block(nn.Module):
+class Block(Portable, nn.Module):
     """Some layers of an architecture, each of which reads what an earlier one gave, or what the block was given."""
 
     def __init__(self, layers: Sequence[Layer], name: str) -> None:

@@ -8,17 +8,19 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ZooError
+from ..pickling import Portable
 from ..variant import Variant
 from .architecture import Architecture, architecture
 from .decoders import DECODERS
 from .encoders import ENCODERS
 from .layers import ConvNormAct, block
+from .pretrained import Pretrained
 from .upsample import UPSAMPLE
 
 STRIDE = 32  # of the encoder: sides of the input must be its multiples
 
 
-class Encoder(nn.Sequential):
+class Encoder(Portable, nn.Sequential):
     """The blocks encoder.0, encoder.1 … in a row."""
 
     def __init__(self, variant: Variant, layers: Architecture) -> None:
@@ -38,7 +40,7 @@ class Encoder(nn.Sequential):
         return outputs
 
 
-class Decoder(nn.ModuleDict):
+class Decoder(Portable, nn.ModuleDict):
     """Stages 1 … 5 that each double the sides, and add or concatenate the encoder's result that a skip brings afterwards."""
 
     def __init__(self, variant: Variant, layers: Architecture) -> None:
@@ -66,7 +68,7 @@ class Decoder(nn.ModuleDict):
         return x + other if self.skip == "add" else torch.cat([x, other], 1)
 
 
-class FastDepth(nn.Module):
+class FastDepth(Portable, Pretrained, nn.Module):
     """One RGB image in, a dense depth map out, after Wofk et al., "FastDepth", ICRA 2019 (arXiv:1903.03273).
 
     Input (N, 3, H, W), RGB in [0, 1], H and W multiples of 32. Output (N, 1, H, W), metres, >= 0.

@@ -114,6 +114,17 @@ def push(folder: Path, repository: str, *, private: bool = False) -> str:
     return hexadecimal("commit", done.oid)
 
 
+def repository_folder(model: str | Path, revision: str, cache_dir: str | Path | None, local: bool) -> Path:
+    """A checkpoint folder as it is, or what a Hub repository, `account/name`, holds at a revision. Raises ZooError."""
+    folder = Path(model)
+    if not folder.is_dir():
+        if str(model).count("/") != 1:
+            raise ZooError(f"{model}: neither a checkpoint folder nor a Hub repository (account/name)")
+        for file in (CONFIG, WEIGHTS):
+            folder = download(str(model), file, revision, cache_dir, local, True).parent
+    return folder
+
+
 def _pinned(path: Path, record: Weights) -> Path:
     """A file of the cache, if it is the pinned one. What is not is removed, as the client would never fetch it again."""
     try:

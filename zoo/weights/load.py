@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image
-from torch import Tensor
 
-from .. import image
 from ..errors import ZooError
 from ..model.network import FastDepth, initialise
 from ..variant import Variant, variant
 from . import checkpoint, hub
-
-if TYPE_CHECKING:
-    from os import PathLike
 
 
 def load(
@@ -63,22 +54,3 @@ def identify(name: str) -> tuple[Variant, Path | None]:
     if (folder / checkpoint.CONFIG).exists():
         return checkpoint.config(folder)[0], folder
     return variant(name), None
-
-
-class Transform:
-    """A picture -> the network's input, (1, 3, height, width) float32 in [0, 1], by a recipe of zoo.image."""
-
-    def __init__(self, *, crop: bool = True, height: int = 224, width: int = 224) -> None:
-        """`crop=True`: the published recipe (centre crop, nearest). `crop=False`: the whole picture, bilinear."""
-        self.crop, self.height, self.width = crop, height, width
-
-    def __call__(self, picture: str | PathLike[str] | Image.Image | NDArray[np.uint8]) -> Tensor:
-        """A path, a Pillow image or an (H, W, 3) uint8 array -> (1, 3, height, width)."""
-        if isinstance(picture, Image.Image):
-            pixels = image.from_pillow(picture)
-        elif isinstance(picture, np.ndarray):
-            pixels = image.from_array(picture)
-        else:
-            pixels = image.read(Path(picture))
-        recipe = image.published if self.crop else image.whole
-        return torch.from_numpy(recipe(pixels, self.height, self.width))[None]

@@ -1,16 +1,19 @@
-"""FastDepth as the Hugging Face ecosystem expects a model: from_pretrained, save_pretrained, push_to_hub."""
+"""The network as the Hugging Face ecosystem expects a model: from_pretrained, save_pretrained, push_to_hub.
+
+Files and the Hub are another room's (`zoo.weights`), asked when they are needed.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, cast
 
-from ..errors import ZooError
-from ..model import network
-from . import checkpoint, hub, hub_cache
+if TYPE_CHECKING:
+    from .network import FastDepth
 
 
-class FastDepth(network.FastDepth):
-    """The network with the three methods. Loading is strict, and reads safetensors only."""
+class Pretrained:
+    """The three methods, for a module that is made of a variant. Loading is strict, and reads safetensors only."""
 
     @classmethod
     def from_pretrained(
@@ -20,33 +23,35 @@ class FastDepth(network.FastDepth):
         revision: str = "main",
         cache_dir: str | Path | None = None,
         local_files_only: bool = False,
-    ) -> FastDepth:
+    ) -> Self:
         """A network in eval mode from a checkpoint folder or a Hub repository, `account/name`.
 
         What it finds has no pinned digest; its structure is checked. Raises ZooError.
         """
-        folder = Path(model)
-        if not folder.is_dir():
-            if str(model).count("/") != 1:
-                raise ZooError(f"{model}: neither a checkpoint folder nor a Hub repository (account/name)")
-            for file in (checkpoint.CONFIG, checkpoint.WEIGHTS):
-                folder = hub_cache.download(str(model), file, revision, cache_dir, local_files_only, True).parent
-        made = cls(checkpoint.config(folder)[0])
+        from ..weights import checkpoint, hub
+
+        folder = hub.repository_folder(model, revision, cache_dir, local_files_only)
+        made: Any = cls(checkpoint.config(folder)[0])  # type: ignore[call-arg]
         checkpoint.restore(made, folder / checkpoint.WEIGHTS)
-        return made.eval()
+        return cast(Self, made.eval())
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write model.safetensors and config.json."""
-        checkpoint.save(self, Path(folder))
+        from ..weights import checkpoint
+
+        checkpoint.save(cast("FastDepth", self), Path(folder))
 
     def push_to_hub(self, repository: str, *, private: bool = False) -> str:
         """Upload to `account/name` with a short card; the commit."""
         import tempfile
 
+        from ..weights import hub
+
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
             self.save_pretrained(folder)
             front = "---\nlibrary_name: fastdepth-zoo\npipeline_tag: depth-estimation\ntags: [depth-estimation]\n---\n"
-            text = f'# {self.variant.name}\n\nLoad it with `zoo.FastDepth.from_pretrained("{repository}")`.\n'
+            name = cast("FastDepth", self).variant.name
+            text = f'# {name}\n\nLoad it with `zoo.FastDepth.from_pretrained("{repository}")`.\n'
             (folder / hub.CARD).write_text(front + text)
             return hub.push(folder, repository, private=private)
