@@ -97,9 +97,9 @@ class _Translation:
         if (depthwise and weight.shape[1] > 1) or list(dilation) != [1, 1]:
             raise ZooError(f"{node.name}: groups of several channels and dilation are not translated to TFLite")
         name = self.names[kernel.name].removesuffix(".weight").removesuffix(".conv")
-        taps = self.constant(weight.transpose((1, 2, 3, 0) if depthwise else (0, 2, 3, 1)), f"{name}.weight")
+        filters = self.constant(weight.transpose((1, 2, 3, 0) if depthwise else (0, 2, 3, 1)), f"{name}.weight")
         biases = self.constant(shift, f"{name}.bias")
-        framed, how = self.framed(source, weight.shape[2:], stride, padding)
+        padded, how = self.padded(source, weight.shape[2:], stride, padding)
         kind, options = (
             (OP.DEPTHWISE_CONV_2D, schema.DepthwiseConv2DOptionsT(depthMultiplier=1))
             if depthwise
@@ -107,17 +107,17 @@ class _Translation:
         )
         options.padding, options.fusedActivationFunction = how, activation
         options.strideH, options.strideW = stride
-        self.operator(kind, [framed, taps, biases], fused[-1], options)
+        self.operator(kind, [padded, filters, biases], fused[-1], options)
         self.index |= dict.fromkeys(fused, self.index[fused[-1]])
 
-    def framed(self, source: Any, taps: Any, stride: Any, padding: Any) -> tuple[int, int]:
+    def padded(self, source: Any, kernel_size: Any, stride: Any, padding: Any) -> tuple[int, int]:
         """(the input, how to pad it): as TensorFlow pads where that is the same, else with zeros of our own.
 
         TensorFlow pads before by half of what is needed, rounded down; PyTorch by `padding`, whether needed or not.
         """
         sides = source.meta["val"].shape[2:]
-        results = [(n + 2 * p - t) // s + 1 for n, t, s, p in zip(sides, taps, stride, padding, strict=True)]
-        needed = [(-(-n // s) - 1) * s + t - n for n, t, s in zip(sides, taps, stride, strict=True)]
+        results = [(n + 2 * p - k) // s + 1 for n, k, s, p in zip(sides, kernel_size, stride, padding, strict=True)]
+        needed = [(-(-n // s) - 1) * s + k - n for n, k, s in zip(sides, kernel_size, stride, strict=True)]
         if not any(padding):
             return self.index[source], schema.Padding.VALID
         if results == [-(-n // s) for n, s in zip(sides, stride, strict=True)] and [n // 2 for n in needed] == padding:

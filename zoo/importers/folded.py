@@ -21,8 +21,8 @@ DEEPEST = 8  # steps from a convolution back to where its weights are kept
 class Folded:
     """One convolution with its normalisation folded in."""
 
-    weight: NDArray[np.float32]  # (cout, cin / groups, taps, taps)
-    bias: NDArray[np.float32]  # (cout,)
+    weight: NDArray[np.float32]  # (out_channels, in_channels / groups, kernel_size, kernel_size)
+    bias: NDArray[np.float32]  # (out_channels,)
 
 
 def read(path: Path) -> list[Folded]:
