@@ -58,12 +58,12 @@ def ablation(
     if show:
         study.show(study.read(show))
         return
-    with _folder(keep) as folder, console.progress("design study") as tick:
-        rows = measure(names, threads, rounds, folder, tick)
+    with _folder(keep) as folder, console.progress("design study") as on_progress:
+        rows = measure(names, threads, rounds, folder, on_progress)
     if json_:
-        from zoo.files import put
+        from zoo.files import write_atomic
 
-        put(json_, "".join(json.dumps(row) + "\n" for row in rows).encode())
+        write_atomic(json_, "".join(json.dumps(row) + "\n" for row in rows).encode())
     study.show(rows)
 
 
@@ -78,7 +78,7 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 
 
 def measure(
-    names: list[str], threads: int, rounds: int, folder: Path, tick: Callable[[str, int, int], None]
+    names: list[str], threads: int, rounds: int, folder: Path, on_progress: Callable[[str, int, int], None]
 ) -> list[Row]:
     """A row per network and runtime."""
     import torch
@@ -90,7 +90,7 @@ def measure(
     runs: list[tuple[Row, Run, np.ndarray]] = []
     others = {other.name: other for other in instead.networks()}
     for i, name in enumerate(names):
-        tick(f"preparing {name}", i, len(names))
+        on_progress(f"preparing {name}", i, len(names))
         torch.manual_seed(0)
         prepare = _other(others[name], folder) if name in others else _variant(name, folder)
         for row, load, image in prepare:
@@ -104,7 +104,7 @@ def measure(
                 raise KernelError(
                     f"{row['model']}: {row['runtime']} differs from eager by {row['max_relative_error']:.0e}"
                 )
-    times = _time(runs, rounds, tick)
+    times = _time(runs, rounds, on_progress)
     for (row, _, _), found in zip(runs, times, strict=True):
         low, middle, high = (round(float(x), 3) for x in np.percentile(found, (10, 50, 90)))
         row |= {"p10_ms": low, "p50_ms": middle, "p90_ms": high, "runs": len(found)}
@@ -112,13 +112,13 @@ def measure(
 
 
 def _time(
-    runs: list[tuple[Row, Run, np.ndarray]], rounds: int, tick: Callable[[str, int, int], None]
+    runs: list[tuple[Row, Run, np.ndarray]], rounds: int, on_progress: Callable[[str, int, int], None]
 ) -> list[list[float]]:
     """Milliseconds of each, one call after the other in every round."""
     times: list[list[float]] = [[] for _ in runs]
     for i in range(rounds):
         for (row, run, image), found in zip(runs, times, strict=True):
-            tick(f"{row['model']}, {row['runtime']}", i, rounds)
+            on_progress(f"{row['model']}, {row['runtime']}", i, rounds)
             if not found or found[-1] < SHORT_MS:
                 run(image)  # the caches are this network's again
             began = time.perf_counter()

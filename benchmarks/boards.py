@@ -34,9 +34,9 @@ def main(
     """Compile for every device."""
     rows = []
     devices = [record for record in records() if not only or record.name in only]
-    with console.progress("compiling") as tick:
+    with console.progress("compiling") as on_progress:
         for i, record in enumerate(devices):
-            tick(record.name, i, len(devices))
+            on_progress(record.name, i, len(devices))
             made = row(model, record.name, out / record.name)
             rows.append(made | {"kind": target_of(record).summary})
     if json_:

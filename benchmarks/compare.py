@@ -27,7 +27,7 @@ from benchmarks.conditions import machine  # noqa: E402
 from benchmarks.runtimes import NAMES, Job  # noqa: E402
 from zoo import console  # noqa: E402
 from zoo.errors import ZooError  # noqa: E402
-from zoo.files import put  # noqa: E402
+from zoo.files import write_atomic  # noqa: E402
 from zoo.kernels.device import Device  # noqa: E402
 from zoo.kernels.errors import KernelError  # noqa: E402
 
@@ -74,7 +74,7 @@ def compare(
             against.check(str(against_), earlier, machine()["hardware"])
         rows = _measure(*chosen, target)
         if json_:
-            put(json_, "".join(json.dumps(row) + "\n" for row in rows).encode())
+            write_atomic(json_, "".join(json.dumps(row) + "\n" for row in rows).encode())
     tables.speed(rows)
     tables.accuracy()
     tables.published()
@@ -87,15 +87,15 @@ def _measure(models: list[str], names: list[str], counts: list[int], target: Dev
     from zoo.kernels.bench.peak import peak
 
     rows: list[measure.Row] = []
-    with console.progress("comparing") as tick:
+    with console.progress("comparing") as on_progress:
         jobs = measure.jobs(models, counts, target.name, ROOT / "build" / "compare")
-        status = measure.prepare(jobs, names, tick)
+        status = measure.prepare(jobs, names, on_progress)
         limits = {count: peak(target, count).gmacs for count in counts}
         for i, job in enumerate(jobs):
 
             def part(what: str, done: int, total: int, i: int = i, job: Job = job) -> None:
                 text = f"{job.model}, {job.threads} thread{'s' * (job.threads > 1)}: {what}"
-                tick(text, i * 100 + done * 100 // total, len(jobs) * 100)
+                on_progress(text, i * 100 + done * 100 // total, len(jobs) * 100)
 
             rows += measure.speed(job, status, names, limits[job.threads], part)
     return rows

@@ -26,7 +26,7 @@ from benchmarks.conditions import Load, conditions  # noqa: E402
 from benchmarks.runtimes import Job, find, onnx, versions  # noqa: E402
 from zoo import console  # noqa: E402
 from zoo.errors import ZooError  # noqa: E402
-from zoo.files import put  # noqa: E402
+from zoo.files import write_atomic  # noqa: E402
 from zoo.kernels.bench.bench import Timing, bench, least_bytes  # noqa: E402
 from zoo.kernels.errors import KernelError  # noqa: E402
 from zoo.kernels.ir.workload import Workload  # noqa: E402
@@ -45,17 +45,17 @@ def main(
     if json_ and not json_.parent.is_dir():
         raise ZooError(f"--json {json_}: there is no folder {json_.parent}")
     job = measure.jobs([model], [1], host().name, ROOT / "build" / "compare")[0]
-    with console.progress("layer by layer") as tick:
-        for name, status in measure.prepare([job], RUNTIMES, tick).items():
+    with console.progress("layer by layer") as on_progress:
+        for name, status in measure.prepare([job], RUNTIMES, on_progress).items():
             if status != "ok":
                 raise ZooError(f"{name[0]}: {status}")
-        rows = layers(job, tick)
+        rows = layers(job, on_progress)
     if json_:
-        put(json_, "".join(json.dumps(row) + "\n" for row in rows).encode())
+        write_atomic(json_, "".join(json.dumps(row) + "\n" for row in rows).encode())
     show(rows)
 
 
-def layers(job: Job, tick: measure.Tick) -> list[measure.Row]:
+def layers(job: Job, on_progress: measure.OnProgress) -> list[measure.Row]:
     """A row per layer and runtime; the two in turn, medians over all rounds."""
     import psutil
 
@@ -68,7 +68,7 @@ def layers(job: Job, tick: measure.Tick) -> list[measure.Row]:
     process = psutil.Process()
     load = Load(lambda: sum(process.cpu_times()[:2]))
     for i in range(ROUNDS):
-        tick("measuring", i, ROUNDS)
+        on_progress("measuring", i, ROUNDS)
         steps = together(bench(find("zoo").files(job)[0].parent, 1)[1])
         ours.append([step.p50_ms for step in steps])
         theirs.append(profile(job))

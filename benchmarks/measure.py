@@ -24,7 +24,7 @@ from .runtimes import Job, example
 ROUNDS = 5
 PAUSE = 0.01  # seconds between turns: idle threads of the one before may still spin
 Row = dict[str, Any]
-Tick = Callable[[str, int, int], None]
+OnProgress = Callable[[str, int, int], None]
 # what a row holds, null where it was not measured
 RESULTS = (
     *("p10_ms", "p50_ms", "p90_ms", "runs", "fps", "gmacs_per_s", "share_of_peak", "max_abs_error_m", "load_ms"),
@@ -46,7 +46,7 @@ def jobs(models: Sequence[str], counts: Sequence[int], device: str, folder: Path
     return made
 
 
-def prepare(jobs: Sequence[Job], names: Sequence[str], tick: Tick) -> dict[tuple[str, str], str]:
+def prepare(jobs: Sequence[Job], names: Sequence[str], on_progress: OnProgress) -> dict[tuple[str, str], str]:
     """Export and compile what is to be measured, several at once; status per (runtime, model).
 
     Runtimes that read the same file make it once. What depends on the number of threads is made for each in turn.
@@ -65,7 +65,7 @@ def prepare(jobs: Sequence[Job], names: Sequence[str], tick: Tick) -> dict[tuple
     failures: dict[tuple[Any, str], str] = {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for i, (task, error) in enumerate(pool.map(lambda task: (task, _made(tasks[task])), first)):
-            tick("preparing", i, len(first))
+            on_progress("preparing", i, len(first))
             if error:
                 failures[task] = f"failed: {error}"
     for (name, model), was in status.items():
@@ -89,7 +89,9 @@ def _made(task: Sequence[tuple[str, Job]]) -> str | None:
     return None
 
 
-def speed(job: Job, status: dict[tuple[str, str], str], names: Sequence[str], peak: float, tick: Tick) -> list[Row]:
+def speed(
+    job: Job, status: dict[tuple[str, str], str], names: Sequence[str], peak: float, on_progress: OnProgress
+) -> list[Row]:
     """A row per runtime: latency percentiles over interleaved rounds, error against eager, load time, size."""
     rows = {name: _row(name, job, status[name, job.model]) for name in names}
     expected, macs = _expected(job.model)
@@ -104,7 +106,7 @@ def speed(job: Job, status: dict[tuple[str, str], str], names: Sequence[str], pe
         processes |= {name: Process(name, job) for name in names if rows[name]["status"] == "ok"}
         for step in ("ready", "load"):  # all import at once, and load one after the other
             for i, name in enumerate(list(processes)):
-                tick(f"loading {name}", i, total)
+                on_progress(f"loading {name}", i, total)
                 try:
                     if step == "ready":
                         processes[name].ready()
@@ -115,7 +117,7 @@ def speed(job: Job, status: dict[tuple[str, str], str], names: Sequence[str], pe
         load = Load(lambda: sum(process.seconds for process in processes.values()))
         for i in range(ROUNDS):
             for name in list(processes):
-                tick(name, len(names) + i, total)
+                on_progress(name, len(names) + i, total)
                 time.sleep(PAUSE)
                 try:
                     processes[name].turn()

@@ -46,10 +46,10 @@ def measure_all(path: Path, device: Device) -> None:
     known = {(r.workload, *r.knobs.items()) for r in read(path)[0]}
     settings = [(w, knobs) for w in map(Workload.parse, LAYERS) for knobs in target_of(device).space(w)]
     missing = [(w, knobs) for w, knobs in settings if (w, *knobs.items()) not in known]
-    with LocalRunner(device) as runner, console.progress("measuring") as tick:
+    with LocalRunner(device) as runner, console.progress("measuring") as on_progress:
         for i, (w, knobs) in enumerate(missing):
             append(path, [runner.measure(w, knobs)])
-            tick(str(w), i, len(missing))
+            on_progress(str(w), i, len(missing))
 
 
 def search(times: Times, device: Device, seed: int, *, learn: bool) -> list[float]:

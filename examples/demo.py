@@ -27,8 +27,8 @@ def main(path: Path) -> None:
     network, record = load(NAME), variant(NAME).weights
     facts = {"name": NAME, "weights_sha256": record.sha256, "status": record.status}
     plan = trace(network, 224, 224)
-    with console.progress(f"compiling for {host().name}") as tick:
-        build(plan, host(), OUT / "artifact", facts, tick)
+    with console.progress(f"compiling for {host().name}") as on_progress:
+        build(plan, host(), OUT / "artifact", facts, on_progress)
     compiled = CompiledDepth(OUT / "artifact", threads=1)
     eager = Runner(network, threads=1)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from . import processor
 from .errors import KernelError
-from .files import get
+from .files import read_bounded
 
 FOLDER = Path(__file__).parent / "devices"
 LANES = (1, 4, 8, 16)
@@ -74,7 +74,7 @@ def records() -> tuple[Device, ...]:
 
 def _read(path: Path) -> Device:
     try:
-        return parse(tomllib.loads(get(path).decode()))
+        return parse(tomllib.loads(read_bounded(path).decode()))
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:  # tomllib's are ValueErrors
         what = f"{error} is missing" if isinstance(error, KeyError) else error
         raise KernelError(f"{path}: not a device record ({what})") from error

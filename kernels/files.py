@@ -32,7 +32,7 @@ def opened(path: Path, mode: str = "rb") -> BinaryIO:
         raise KernelError(f"{path}: {what}") from error
 
 
-def get(path: Path) -> bytes:
+def read_bounded(path: Path) -> bytes:
     """What is in a regular file of at most 256 MiB. Raises KernelError."""
     with opened(path) as file:
         content = file.read(LARGEST + 1) or b""  # None where the kernel passes off a stream as a file, as in /proc

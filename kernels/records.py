@@ -15,7 +15,7 @@ from typing import Any
 
 from .device import Device
 from .errors import KernelError
-from .files import get, opened
+from .files import opened, read_bounded
 from .ir.workload import Workload
 from .targets import target_of
 from .targets.base import Target
@@ -81,7 +81,7 @@ def read(path: Path) -> tuple[list[Record], list[str]]:
     if not path.exists():
         return [], []
     records, remarks = [], []
-    for number, line in enumerate(get(path).decode(errors="replace").split("\n"), start=1):
+    for number, line in enumerate(read_bounded(path).decode(errors="replace").split("\n"), start=1):
         if line.strip():
             try:
                 records.append(Record.parse(line))

@@ -17,7 +17,7 @@ from PIL import Image
 import attacks
 from conftest import ROOT, complaint
 from zoo.errors import ZooError
-from zoo.files import put
+from zoo.files import write_atomic
 from zoo.importers import folded
 from zoo.kernels.device import device
 from zoo.kernels.errors import KernelError
@@ -58,7 +58,7 @@ def test_a_link_in_the_way_is_replaced_not_followed(tmp_path):
     (tmp_path / "elsewhere").write_text("mine")
     for link in ("model.safetensors.partial", "model.safetensors"):
         (tmp_path / link).symlink_to(tmp_path / "elsewhere")
-    put(tmp_path / "model.safetensors", b"weights")
+    write_atomic(tmp_path / "model.safetensors", b"weights")
     assert (tmp_path / "elsewhere").read_text() == "mine"
     assert (tmp_path / "model.safetensors").read_bytes() == b"weights"
     assert not (tmp_path / "model.safetensors").is_symlink()

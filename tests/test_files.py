@@ -13,7 +13,7 @@ from conftest import ROOT, small_frames
 from zoo import files, image
 from zoo.errors import ZooError
 from zoo.kernels.errors import KernelError
-from zoo.kernels.files import get, opened
+from zoo.kernels.files import opened, read_bounded
 
 SECONDS = 60  # after which a command that waits is killed; none of these takes a tenth of it
 IRREGULAR = "not a regular file; devices, FIFOs and sockets are not read"
@@ -76,7 +76,7 @@ def folder(tmp_path):
 def test_what_is_no_regular_file_is_refused_whichever_kind_it_is(tmp_path, monkeypatch, kind):
     monkeypatch.chdir(tmp_path)
     KINDS[kind](Path("a"))
-    for read in (files.get, files.check, image.read, get, lambda path: opened(path, "ab+")):
+    for read in (files.read_bounded, files.check, image.read, read_bounded, lambda path: opened(path, "ab+")):
         with pytest.raises((ZooError, KernelError), match=f"a: {IRREGULAR}"):
             read(Path("a"))
 
@@ -116,10 +116,10 @@ def test_a_dataset_leads_to_no_other_file(zoo, tmp_path, how):
 
 def test_a_file_has_a_limit_and_so_has_one_that_does_not_say_its_size(tmp_path):
     (tmp_path / "a").write_bytes(bytes(11))
-    assert files.get(tmp_path / "a", 11) == bytes(11)
+    assert files.read_bounded(tmp_path / "a", 11) == bytes(11)
     for path, most in ((tmp_path / "a", 10), ("/proc/cpuinfo", 20)):
         with pytest.raises(ZooError, match="which is the limit"):
-            files.get(tmp_path / path, most)
+            files.read_bounded(tmp_path / path, most)
 
 
 def test_a_camera_is_a_device_of_video(monkeypatch):

@@ -8,7 +8,7 @@ import pyarrow.parquet
 import pytest
 
 from zoo.errors import ZooError
-from zoo.files import put, replacing
+from zoo.files import replacing, write_atomic
 from zoo.inference.batch import Index
 
 SIZES = {"file": 4 << 20, "index": 12_000}  # bytes, rows
@@ -16,11 +16,11 @@ WRITER = """
 import sys
 from pathlib import Path
 from zoo.inference.batch import Index
-from zoo.files import put
+from zoo.files import write_atomic
 path, what, letter, size, stop = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4]), Path(sys.argv[5])
 while not stop.exists():
     if what == "file":
-        put(path, letter.encode() * size)
+        write_atomic(path, letter.encode() * size)
     else:
         Index(path).write({"source": letter, "status": "ok"} for _ in range(size))
 """
@@ -53,7 +53,7 @@ def test_two_writers_and_a_reader(tmp_path, what):
 
 def test_an_error_leaves_what_was_there(tmp_path):
     path = tmp_path / "x"
-    put(path, b"old")
+    write_atomic(path, b"old")
 
     def rows():
         yield {"source": "a"}
@@ -74,5 +74,5 @@ def test_an_error_leaves_what_was_there(tmp_path):
 
 def test_a_name_may_be_as_long_as_the_system_allows(tmp_path):
     path = tmp_path / ("x" * 255)
-    put(path, b"all of it")
+    write_atomic(path, b"all of it")
     assert path.read_bytes() == b"all of it"

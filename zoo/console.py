@@ -75,7 +75,7 @@ def widest(table: Table, column: int) -> None:
 
 @contextmanager
 def progress(label: str) -> Generator[Any]:
-    """A bar on stderr, or nothing where stderr is no terminal: yields tick(what, done, total)."""
+    """A bar on stderr, or nothing where stderr is no terminal: yields on_progress(what, done, total)."""
     bar = Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -90,7 +90,7 @@ def progress(label: str) -> Generator[Any]:
     with bar:
         task = bar.add_task(label, total=None, what="")
 
-        def tick(what: str, done: int, total: int) -> None:
+        def on_progress(what: str, done: int, total: int) -> None:
             bar.update(task, completed=done, total=total or None, what=plain(what))
 
-        yield tick
+        yield on_progress

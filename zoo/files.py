@@ -51,7 +51,7 @@ def check(path: Path) -> None:
         raise ZooError(f"{path}: {error.strerror or error}") from error
 
 
-def get(path: Path, most: int = LARGEST) -> bytes:
+def read_bounded(path: Path, most: int = LARGEST) -> bytes:
     """What is in a regular file of at most so many bytes. Raises ZooError."""
     try:
         with opened(path, most) as file:
@@ -67,7 +67,7 @@ def _limit(most: int) -> str:
     return f"more than {most >> 20} MiB, which is the limit"
 
 
-def put(path: Path, content: bytes) -> None:
+def write_atomic(path: Path, content: bytes) -> None:
     """Write a file, in a folder that is made if need be. Raises ZooError, and leaves nothing, where it cannot be written."""
     with replacing(path) as partial:
         partial.write_bytes(content)

@@ -22,7 +22,7 @@ from ..ir.rewrite import rewrite
 from ..records import tuned
 from ..runtime.fastdepth import LIBRARY, MANIFEST, PARAMETERS
 from ..targets import target_of
-from ..targets.base import Tick
+from ..targets.base import OnProgress
 from ..targets.native import CUDA_HEADER, HEADER, PROGRAM, TWIN
 from ..targets.tables import description
 from .lower import lower
@@ -36,7 +36,7 @@ def build(
     device: Device,
     folder: Path,
     model: dict[str, Any],
-    tick: Tick = lambda *_: None,
+    on_progress: OnProgress = lambda *_: None,
 ) -> dict[str, int]:
     """Compile a traced plan for `device` into `folder`, which appears whole or not at all; where the layers' knobs are from.
 
@@ -55,7 +55,7 @@ def build(
         work.mkdir()
         made.mkdir()
         facts = description(program, model, macs)
-        kernels = target_of(device).package(program, facts, work, made, tick)
+        kernels = target_of(device).package(program, facts, work, made, on_progress)
         (made / PARAMETERS).write_bytes(program.parameters)
         (made / MANIFEST).write_text(json.dumps(manifest(program, facts, kernels, made), indent=1) + "\n")
         if folder.exists():
@@ -70,7 +70,7 @@ def build(
             except OSError as error:
                 if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                     raise
-        tick("done", len(plan.workloads) + 1, len(plan.workloads) + 1)
+        on_progress("done", len(plan.workloads) + 1, len(plan.workloads) + 1)
     return dict(Counter(program.provenance[step.workload] for step in plan.steps))
 
 

@@ -16,7 +16,7 @@ from ..ir.rewrite import rewrite
 from ..records import tuned
 from ..runtime.fastdepth import FastDepth
 from ..targets import target_of
-from ..targets.base import Run, Tick
+from ..targets.base import OnProgress, Run
 from .lower import lower
 
 RUNS = 15
@@ -42,13 +42,15 @@ def verify(folder: Path, plan: Plan, eager: Run) -> Report:
     return Report(error, *(float(np.median(times)) for times in zip(*pairs, strict=True)))
 
 
-def verify_elsewhere(folder: Path, plan: Plan, device: Device, eager: Run, tick: Tick) -> tuple[float, str] | None:
+def verify_elsewhere(
+    folder: Path, plan: Plan, device: Device, eager: Run, on_progress: OnProgress
+) -> tuple[float, str] | None:
     """(the same difference, how it was found) for an artifact that this machine cannot run; None where that needs something
     that is not here. Says nothing of speed. Raises KernelError if it fails or differs."""
     program = lower(rewrite(plan, device.simd_lanes), device, tuned(device))
     pixels = np.random.default_rng(0).integers(0, 256, plan.shapes()[plan.input]).astype(np.uint8)
     image: Array = np.divide(pixels, 255, dtype=np.float32)
-    found = target_of(device).run_elsewhere(folder, program, image, tick)
+    found = target_of(device).run_elsewhere(folder, program, image, on_progress)
     if found is None:
         return None
     depth, how = found

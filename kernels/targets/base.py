@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..ir.program import Program
 
 Knobs = Mapping[str, int]  # the numbers that a schedule leaves open
-Tick = Callable[[str, int, int], None]  # (what is being done, parts done, parts in all)
+OnProgress = Callable[[str, int, int], None]  # (what is being done, parts done, parts in all)
 Run = Callable[["Array"], "Array"]  # (3, H, W) in [0, 1] -> (H, W) metres
 Facts = dict[Workload, dict[str, Any]]  # what the manifest says of a kernel
 Description = dict[str, Any]  # what a library says of itself, and the manifest repeats
@@ -101,11 +101,13 @@ class Target(ABC):
         """Apply the setting to the workload's computation, a TVM schedule."""
 
     @abstractmethod
-    def package(self, program: Program, facts: Description, work: Path, made: Path, tick: Tick) -> Facts:
+    def package(self, program: Program, facts: Description, work: Path, made: Path, on_progress: OnProgress) -> Facts:
         """Compile and link a program into the folder `made`, all but parameters and manifest; `work` is for scratch."""
 
     @abstractmethod
-    def run_elsewhere(self, folder: Path, program: Program, image: Array, tick: Tick) -> tuple[Array, str] | None:
+    def run_elsewhere(
+        self, folder: Path, program: Program, image: Array, on_progress: OnProgress
+    ) -> tuple[Array, str] | None:
         """(depth of an image that holds whole 255ths, how it came about) on a machine that cannot run the artifact; None
         where that needs something that is not here. Raises KernelError if it fails."""
 

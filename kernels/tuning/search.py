@@ -97,7 +97,7 @@ def tune(
     records: list[Record],
     measure: Measure,
     keep: Callable[[Sequence[Record]], None],
-    tick: Callable[[str, int, int], None] = lambda *_: None,
+    on_progress: Callable[[str, int, int], None] = lambda *_: None,
     *,
     seed: int = 0,
     learn: bool = True,
@@ -126,4 +126,4 @@ def tune(
                 done[w] += 1
                 fastest[w] = min(fastest[w], record.time)
                 total = sum(time for time in fastest.values() if math.isfinite(time))
-                tick(f"{total * 1e3:.2f} ms, {w}", sum(done.values()), sum(goal.values()))
+                on_progress(f"{total * 1e3:.2f} ms, {w}", sum(done.values()), sum(goal.values()))

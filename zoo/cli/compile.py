@@ -60,13 +60,13 @@ def compile_(
         "status": record.status if record else "released",
     }
     plan = trace(network, height, width)
-    with console.progress("compiling") as tick:
-        sources = build(plan, made_for, out, facts, tick)
+    with console.progress("compiling") as on_progress:
+        sources = build(plan, made_for, out, facts, on_progress)
         eager, error, checked = Runner(network, threads=1), None, None
         report = verify(out, plan, eager) if made_for.runs_here else None
         if report:
             error, checked = report.error, "here"
-        elif found := verify_elsewhere(out, plan, made_for, eager, tick):
+        elif found := verify_elsewhere(out, plan, made_for, eager, on_progress):
             error, checked = found
     size = sum(path.stat().st_size for path in out.iterdir())
     steps = encoder.loads((out / MANIFEST).read_text())["steps"]

@@ -55,10 +55,10 @@ def evaluate(
     torch.set_num_threads(threads)
     network = load(model)
     found = read(dataset, scale)
-    with console.progress(f"evaluating {model}") as tick:
-        ready, skipped = evaluation_frames(found[:first][-last if last else None :], how, tick)
+    with console.progress(f"evaluating {model}") as on_progress:
+        ready, skipped = evaluation_frames(found[:first][-last if last else None :], how, on_progress)
         report(skipped)
-        scores, rows = evaluate(network, ready, tick)
+        scores, rows = evaluate(network, ready, on_progress)
     if worst:
         gallery.worst(network, ready, rows, worst, outputs.mark(COMMAND))
     fits = fitting_scale(scores, found[0].scale)

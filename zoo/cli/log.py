@@ -86,7 +86,7 @@ def import_(
 ) -> None:
     """Add what AutoTVM measured, until 2024 the tuner of TVM: how fast a device is, and which tilings won there."""
     from ..kernels.device import device as find
-    from ..kernels.files import get
+    from ..kernels.files import read_bounded
     from ..kernels.records import FOREIGN, append, begun, path_of
     from ..kernels.tuning.autotvm import parse, translated
 
@@ -95,7 +95,7 @@ def import_(
     present = {record.line() for record in begun(path)[0]}
     fresh: dict[str, Record] = {}
     for log in logs:
-        for number, line in enumerate(get(log).decode(errors="replace").splitlines(), start=1):
+        for number, line in enumerate(read_bounded(log).decode(errors="replace").splitlines(), start=1):
             try:
                 record = parse(line, target.name, host)
             except KernelError as error:

@@ -16,7 +16,7 @@ from .options import Json, Model, Overwrite, examples
 
 if TYPE_CHECKING:
     from ..inference.batch import Row
-    from ..inference.job import Tick
+    from ..inference.job import OnProgress
     from ..inference.sources import Left
 
 SHOWN = 20  # failures of a bulk job that are told one by one; the index has all of them
@@ -66,8 +66,8 @@ def predict(
     request = Job(sources, out, raw, max_frames, shard, limit, recursive, bits, overwrite=overwrite)
     left = left_out(sources, recursive, out)
     runtime = runtimes.find(model, artifact, threads)
-    with console.progress("depth") as tick:
-        rows = request.run(runtime.predict, tick)
+    with console.progress("depth") as on_progress:
+        rows = request.run(runtime.predict, on_progress)
     for row in rows:
         row |= {"model": runtime.model, "runtime": runtime.name, "threads": threads}
     if json:
@@ -159,7 +159,7 @@ def _many(
     kept = 0
     began = time.perf_counter()
 
-    def watched(rows: Iterator[Row], tick: Tick) -> Iterator[Row]:
+    def watched(rows: Iterator[Row], on_progress: OnProgress) -> Iterator[Row]:
         nonlocal kept
         for done, row in enumerate(rows, 1):
             kept += row.pop("kept")
@@ -167,12 +167,12 @@ def _many(
                 failed.append(row)
             elif row.get("remarks"):
                 remarks.append(f"{row['source']}: {row['remarks']}")
-            tick(Path(row["source"]).name, done, len(bulk.work))
+            on_progress(Path(row["source"]).name, done, len(bulk.work))
             yield row
 
-    with alone(bulk.index), console.progress("depth") as tick:
+    with alone(bulk.index), console.progress("depth") as on_progress:
         rows = engines.process(bulk, make) if engine == "process" else engines.on_ray(bulk, make, workers, threads)
-        Index(bulk.index).write(watched(rows, tick))
+        Index(bulk.index).write(watched(rows, on_progress))
     seconds = time.perf_counter() - began
     written = len(bulk.work) - kept - len(failed)
     counts = {"pictures": len(bulk.work), "written": written, "kept": kept, "failed": len(failed)}

@@ -87,7 +87,7 @@ def prune(
     from ..data.sources import Request, prepare
     from ..evaluation.evaluate import evaluation_frames
     from ..evaluation.protocols import PROTOCOLS
-    from ..files import put
+    from ..files import write_atomic
     from ..prune.netadapt import Search, netadapt, targets
     from ..training.recipe import Recipe
     from ..training.train import train
@@ -122,9 +122,9 @@ def prune(
         console.say(
             f"[dim]iteration {iteration.number}: {' + '.join(iteration.group)} {widths}, {shown[0]} {unit}[/dim]"
         )
-        put(told_in, console.dumps(report).encode())
+        write_atomic(told_in, console.dumps(report).encode())
 
-    with console.progress(f"pruning {variant.name}") as tick:
+    with console.progress(f"pruning {variant.name}") as on_progress:
         request = Request(
             dataset,
             cache or out / "data",
@@ -134,17 +134,25 @@ def prune(
             teachers=teacher or (),
             mirror=mirror,
         )
-        data = prepare(request, tick)
+        data = prepare(request, on_progress)
         how = PROTOCOLS["published"]
-        chosen_by, unfit = evaluation_frames(data.held_out[:-hold_out], how, tick)
-        frames, skipped = evaluation_frames(data.held_out[-hold_out:], how, tick)
+        chosen_by, unfit = evaluation_frames(data.held_out[:-hold_out], how, on_progress)
+        frames, skipped = evaluation_frames(data.held_out[-hold_out:], how, on_progress)
         say_skipped([*unfit, *skipped, *data.skipped])
         torch.set_num_threads(1)
         found, _ = netadapt(
-            network, search, price, data.stores, chosen_by, out / "search", workers=threads, tick=tick, told=told
+            network,
+            search,
+            price,
+            data.stores,
+            chosen_by,
+            out / "search",
+            workers=threads,
+            on_progress=on_progress,
+            told=told,
         )
         torch.set_num_threads(threads)
-        scores = train(found.variant, long, data.stores, frames, out, found, tick)
+        scores = train(found.variant, long, data.stores, frames, out, found, on_progress)
     report |= {"variant": found.variant.name, "folder": str(out), "left": price(found.variant) / price(variant)}
     if not json:
         console.heading(f"{out}: {found.variant.name}, {report['left']:.0%} of the {unit} of {variant.name}")

@@ -24,7 +24,7 @@ def pull(
     from functools import partial
 
     from .. import outputs
-    from ..files import put
+    from ..files import write_atomic
     from ..variant import variant as find
     from ..weights import hub
     from ..weights.checkpoint import WEIGHTS, digest
@@ -39,7 +39,7 @@ def pull(
         same = [(file, lambda file: file.read_bytes() == fetched[file]) for file in fetched]
         outputs.claim(same, overwrite=overwrite)
         for file, content in fetched.items():
-            put(file, content)
+            write_atomic(file, content)
         path = to / WEIGHTS
     if json:
         console.show_json({"variant": variant, "path": str(path), "sha256": digest(path)})

@@ -72,7 +72,7 @@ def train(
     recipe = Recipe.read(config or default)
     claim(out, cache or out / "data", [init, *(teacher or ())], overwrite=overwrite)
     (rank, _), where = rank_and_size(), join(torch.device(device))
-    with console.progress(f"training {which.name}") as tick:
+    with console.progress(f"training {which.name}") as on_progress:
         if rank:
             wait()  # until the first process has made the data ready
         request = Request(
@@ -86,15 +86,15 @@ def train(
             mirror=mirror,
             rooms=rooms,
         )
-        data = prepare(request, tick)
+        data = prepare(request, on_progress)
         if not rank:
             wait()
         how = PROTOCOLS["published"]
-        held_out, skipped = evaluation_frames(data.held_out, how, tick)
+        held_out, skipped = evaluation_frames(data.held_out, how, on_progress)
         if not rank:
             report([*skipped, *data.skipped])
         begin = load(init) if init else None
-        scores = run(which, recipe, data.stores, held_out, out, begin, tick, where)
+        scores = run(which, recipe, data.stores, held_out, out, begin, on_progress, where)
     leave()
     if rank:
         return

@@ -52,13 +52,13 @@ def tune(
     for remark in remarks:
         console.warn("skipped", remark)
     ours = present(records, made_for)
-    with ExitStack() as open_, console.progress(f"tuning for {made_for.name}") as tick:
+    with ExitStack() as open_, console.progress(f"tuning for {made_for.name}") as on_progress:
         boards = Boards(
             [open_.enter_context(board) for board in reached],
             lambda gone: console.warn("gone", gone),
         )
         keep = partial(append, path)
-        run(plan.workloads, made_for, trials, ours, boards.measure, keep, tick, seed=seed, spread=boards.spread)
+        run(plan.workloads, made_for, trials, ours, boards.measure, keep, on_progress, seed=seed, spread=boards.spread)
     found = best(ours, made_for)
     total = sum(found[step.workload].time for step in plan.steps if step.workload in found)
     row = {

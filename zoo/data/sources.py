@@ -14,7 +14,7 @@ from ..errors import ZooError
 from ..image import suffixes
 from . import store
 from .frames import Frame, frames
-from .store import Store, Tick
+from .store import OnProgress, Store
 from .teacher import teacher
 
 
@@ -41,26 +41,26 @@ class Request:
         return found[self.reserve : -self.hold_out], found[-self.hold_out :]
 
 
-def _frames(request: Request, tick: Tick) -> Store:
-    return store.measured(request.split()[0], request.cache / "frames", tick)
+def _frames(request: Request, on_progress: OnProgress) -> Store:
+    return store.measured(request.split()[0], request.cache / "frames", on_progress)
 
 
-def _photos(request: Request, tick: Tick) -> Store | None:
+def _photos(request: Request, on_progress: OnProgress) -> Store | None:
     if request.photos is None:
         return None
     if not request.photos.is_dir():
         raise ZooError(f"{request.photos}: no such folder; photos are looked for in a folder and all below it")
     paths = sorted(path for path in request.photos.rglob("*") if path.suffix.lower() in suffixes())
     network, key = teacher(request.teachers, mirror=request.mirror)
-    return store.pseudo_labelled(paths, network, key, request.cache / "photos", tick)
+    return store.pseudo_labelled(paths, network, key, request.cache / "photos", on_progress)
 
 
-def _rooms(request: Request, tick: Tick) -> Store | None:
-    return store.rendered(request.rooms, request.cache / "rooms", tick) if request.rooms else None
+def _rooms(request: Request, on_progress: OnProgress) -> Store | None:
+    return store.rendered(request.rooms, request.cache / "rooms", on_progress) if request.rooms else None
 
 
 # A batch holds the samples of its sources in this order.
-SOURCES: Mapping[str, Callable[[Request, Tick], Store | None]] = {
+SOURCES: Mapping[str, Callable[[Request, OnProgress], Store | None]] = {
     "frames": _frames,  # pictures with measured depth
     "photos": _photos,  # pictures with a teacher's predictions
     "rooms": _rooms,  # rendered pictures with exact depth
@@ -76,13 +76,13 @@ class TrainingData:
     skipped: list[str] = field(default_factory=list)  # files that cannot be used, and why
 
 
-def prepare(request: Request, tick: Tick) -> TrainingData:
+def prepare(request: Request, on_progress: OnProgress) -> TrainingData:
     """Read, label and render what is not in the cache yet. Raises ZooError where nothing can be made of a source."""
     if (request.photos is None) != (not request.teachers):
         raise ZooError("--photos and --teacher go together: the teacher labels the photos")
     if request.mirror and not request.teachers:
         raise ZooError("--mirror goes with --teacher: mirrored views are shown to the teacher")
     _, held_out = request.split()
-    made = {name: make(request, tick) for name, make in SOURCES.items()}
+    made = {name: make(request, on_progress) for name, make in SOURCES.items()}
     stores = {name: found for name, found in made.items() if found}
     return TrainingData(stores, held_out, [reason for found in stores.values() for reason in found.skipped])

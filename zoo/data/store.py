@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from .. import image
 from ..errors import ZooError
-from ..files import check, get, put
+from ..files import check, read_bounded, write_atomic
 from .frames import Frame
 from .rooms import render
 from .teacher import predict_teacher
@@ -33,7 +33,7 @@ PHOTO = (256, 256)
 VIEW = 224  # the side at which a teacher sees photos
 LABELLED_AT_ONCE = 32
 
-Tick = Callable[[str, int, int], None]
+OnProgress = Callable[[str, int, int], None]
 Samples = Iterable[tuple[NDArray[np.uint8], NDArray[np.float16]]]
 
 
@@ -49,7 +49,7 @@ class Store:
     teacher: nn.Module | None = None
 
 
-def measured(frames: Sequence[Frame], folder: Path, tick: Tick) -> Store:
+def measured(frames: Sequence[Frame], folder: Path, on_progress: OnProgress) -> Store:
     """Frames with measured depth, thinned to 240x320 as the published recipe does: nearest neighbour."""
 
     def thin(values: NDArray[Any]) -> NDArray[Any]:
@@ -58,7 +58,7 @@ def measured(frames: Sequence[Frame], folder: Path, tick: Tick) -> Store:
 
     def samples() -> Iterable[tuple[NDArray[np.uint8], NDArray[np.float16]] | str]:
         for i, frame in enumerate(frames):
-            tick("reading frames", i, len(frames))
+            on_progress("reading frames", i, len(frames))
             try:
                 picture, depth = frame.load()
                 yield thin(picture).transpose(2, 0, 1), thin(depth).astype(np.float16)[None]
@@ -69,7 +69,9 @@ def measured(frames: Sequence[Frame], folder: Path, tick: Tick) -> Store:
     return _store(folder, key, len(frames), FRAME, FRAME, image.CROP[1] / image.COVER[1], samples)
 
 
-def pseudo_labelled(photos: Sequence[Path], teacher: nn.Module, key: str, folder: Path, tick: Tick) -> Store:
+def pseudo_labelled(
+    photos: Sequence[Path], teacher: nn.Module, key: str, folder: Path, on_progress: OnProgress
+) -> Store:
     """Photos seen whole, with what a teacher, told from others by `key`, predicts for them."""
     teacher = copy.deepcopy(teacher).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -82,7 +84,7 @@ def pseudo_labelled(photos: Sequence[Path], teacher: nn.Module, key: str, folder
     def samples() -> Iterable[tuple[NDArray[np.uint8], NDArray[np.float16]] | str]:
         waiting = []
         for i, path in enumerate(photos):
-            tick("labelling photos", i, len(photos))
+            on_progress("labelling photos", i, len(photos))
             try:
                 waiting.append(image.read(path))
             except ZooError as error:
@@ -98,12 +100,12 @@ def pseudo_labelled(photos: Sequence[Path], teacher: nn.Module, key: str, folder
     return replace(made, teacher=teacher)
 
 
-def rendered(count: int, folder: Path, tick: Tick) -> Store:
+def rendered(count: int, folder: Path, on_progress: OnProgress) -> Store:
     """Rooms number 0 … count - 1 of our own making, with exact depth."""
 
     def samples() -> Iterable[tuple[NDArray[np.uint8], NDArray[np.float16]] | str]:
         for seed in range(count):
-            tick("rendering rooms", seed, count)
+            on_progress("rendering rooms", seed, count)
             picture, depth = render(seed, *FRAME)
             yield picture.transpose(2, 0, 1), depth.astype(np.float16)[None]
 
@@ -132,12 +134,14 @@ def _store(
     """The store in `folder`, made from `samples` (or the reason why one is left out) unless it is there already."""
     record, images, depths = (folder / name for name in FILES)
     try:
-        known = json.loads(get(record))
+        known = json.loads(read_bounded(record))
     except (ZooError, ValueError):
         known = {}
     if known.get("key") != key or "count" not in known:
         folder.mkdir(parents=True, exist_ok=True)
-        put(record, json.dumps({"key": key}).encode())  # the arrays are a store's from now on, if not a finished one's
+        write_atomic(
+            record, json.dumps({"key": key}).encode()
+        )  # the arrays are a store's from now on, if not a finished one's
         pictures = open_memmap(images, "w+", np.uint8, (most, 3, *image_size))
         metres = open_memmap(depths, "w+", np.float16, (most, 1, *depth_size))
         count, skipped = 0, []
@@ -150,7 +154,7 @@ def _store(
         pictures.flush()
         metres.flush()
         known = {"key": key, "count": count, "skipped": skipped}
-        put(record, json.dumps(known).encode())  # last, so that a store without a count was never finished
+        write_atomic(record, json.dumps(known).encode())  # last, so that a store without a count was never finished
     if not known["count"]:
         raise ZooError(
             f"{folder}: nothing to train on; {len(known['skipped'])} files were bad, the first: "

@@ -17,7 +17,7 @@ from . import metrics
 from .protocols import Protocol
 
 Network = Callable[[Tensor], Tensor]  # (1, 3, H, W) -> (1, 1, H, W) metres, in eval mode
-Tick = Callable[[str, int, int], None]
+OnProgress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,12 @@ def evaluation_frame(frame: Frame, protocol: Protocol, height: int = 224, width:
 
 
 def evaluation_frames(
-    frames: Sequence[Frame], protocol: Protocol, tick: Tick
+    frames: Sequence[Frame], protocol: Protocol, on_progress: OnProgress
 ) -> tuple[list[EvaluationFrame], list[str]]:
     """(the frames that can be evaluated, why others cannot). Raises ZooError if none can."""
     ready, skipped = [], []
     for i, frame in enumerate(frames):
-        tick("reading frames", i, len(frames))
+        on_progress("reading frames", i, len(frames))
         try:
             ready.append(evaluation_frame(frame, protocol))
         except ZooError as error:
@@ -65,13 +65,13 @@ def predict(network: Network, frame: EvaluationFrame) -> NDArray[np.float32]:
 
 
 def evaluate(
-    network: Network, frames: Sequence[EvaluationFrame], tick: Tick = lambda *_: None
+    network: Network, frames: Sequence[EvaluationFrame], on_progress: OnProgress = lambda *_: None
 ) -> tuple[dict[str, float], list[dict[str, float]]]:
     """(mean metrics with bias and spread of the scale, metrics of each frame) of a network."""
     rows = []
     for i, frame in enumerate(frames):
         rows.append(metrics.measure(predict(network, frame), frame.depth, frame.mask, frame.limits))
-        tick(f"delta1 {np.mean([row['delta1'] for row in rows]):.3f}", i + 1, len(frames))
+        on_progress(f"delta1 {np.mean([row['delta1'] for row in rows]):.3f}", i + 1, len(frames))
     scores = metrics.mean(rows) | metrics.bias_and_spread(rows)
     del scores["depth_ratio"]
     return scores, rows

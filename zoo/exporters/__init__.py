@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ZooError
-from ..files import put
+from ..files import write_atomic
 from ..model.network import FastDepth
 from ..outputs import mark
 
@@ -40,7 +40,7 @@ def export(network: FastDepth, form: str, path: Path, height: int = 224, width: 
         error = float((found - network(image)).abs().max())
         if not error <= TOLERANCE:
             raise ZooError(f"{path}: what was exported differs from eager by {error:.1e} m; not written")
-        put(path, made.read_bytes())
+        write_atomic(path, made.read_bytes())
     return error
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ZooError
-from ..files import get
+from ..files import read_bounded
 from ..model.architecture import architecture
 from ..variant import Variant, catalogue
 from ..variant import variant as find
@@ -65,7 +65,7 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
     from safetensors.torch import load
 
     try:
-        return load(get(path))
+        return load(read_bounded(path))
     except SafetensorError as error:
         raise ZooError(f"{path}: not a readable safetensors file ({error})") from error
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ZooError
-from ..files import get
+from ..files import read_bounded
 
 DEEPEST = 8  # steps from a convolution back to where its weights are kept
 
@@ -27,7 +27,7 @@ class Folded:
 
 def read(path: Path) -> list[Folded]:
     """The convolutions of a TFLite or ONNX file in order of execution. Raises ZooError for what it cannot read."""
-    content = get(path)
+    content = read_bounded(path)
     if content[4:8] == b"TFL3":
         return _tflite(path, content)
     if path.suffix == ".onnx":  # protocol buffers have no mark of their own

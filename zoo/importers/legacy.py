@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from torch import Tensor
 
 from ..errors import ZooError
-from ..files import LARGEST, get
+from ..files import LARGEST, read_bounded
 from .unpickle import LONGEST, Inert, Pending, Reader
 
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
@@ -23,7 +23,7 @@ MOST_TENSORS = 5_000  # a network has 228
 def read(path: Path) -> dict[str, Tensor]:
     """Every tensor of a .pth, .pt or .pth.tar file by its dotted name. Raises ZooError; never runs what is in it."""
     try:
-        file = io.BytesIO(get(path))
+        file = io.BytesIO(read_bounded(path))
         value = _archive(file) if zipfile.is_zipfile(file) else _stream(file)
         pending = _tensors(value)
         if sum(tensor.bytes for tensor in pending.values()) > LARGEST:

@@ -25,7 +25,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from .. import image, outputs
 from ..errors import ZooError
-from ..files import opened, put, replacing
+from ..files import opened, replacing, write_atomic
 from . import backends as runtimes
 from .sources import expand, shard
 
@@ -131,7 +131,7 @@ class Worker:
         header, buffer = PngInfo(), BytesIO()
         header.add_text(KEY, json.dumps(facts))
         Image.fromarray(units).save(buffer, "PNG", pnginfo=header, compress_level=QUICK)
-        put(target, buffer.getvalue())
+        write_atomic(target, buffer.getvalue())
         return facts
 
 

@@ -77,7 +77,7 @@ def convert(
     source: str,
     out: Path,
     predict: Callable[[Pixels], Depth],
-    tick: Callable[[int, int], None],
+    on_progress: Callable[[int, int], None],
     most: int | None,
     software: str = "",
 ) -> int:
@@ -111,7 +111,7 @@ def convert(
                         raise ZooError(f"{out}: cannot be written as video")
                 writer.write(np.ascontiguousarray(shown[:height, :width, ::-1]))
                 count += 1
-                tick(count, most or total)
+                on_progress(count, most or total)
         if writer is None:
             raise ZooError(f"{source}: no frame could be read")
         writer.release()

@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import image
 from ..errors import ZooError
-from ..files import put
+from ..files import write_atomic
 from ..outputs import claim, mark, marked, vouched
 from ..visual import picture
 from . import films as video
@@ -20,7 +20,7 @@ from .predictor import Predictor
 from .sources import DEPTHS, expand, shard
 
 COMMAND = "predict"
-Tick = Callable[[str, int, int], None]
+OnProgress = Callable[[str, int, int], None]
 
 
 class Job:
@@ -73,13 +73,13 @@ class Job:
             ]
         claim(written, every, overwrite=overwrite)
 
-    def run(self, predict: Predictor, tick: Tick) -> list[dict[str, Any]]:
+    def run(self, predict: Predictor, on_progress: OnProgress) -> list[dict[str, Any]]:
         """Predict and write everything; a row per source, `status` "ok" or what went wrong."""
         if self.film:
-            return [self._film(*self.film, predict, tick)]
+            return [self._film(*self.film, predict, on_progress)]
         rows = []
         for i, (source, target) in enumerate(self.work):
-            tick(source.name, i, len(self.work))
+            on_progress(source.name, i, len(self.work))
             try:
                 rows.append(self._picture(source, target, predict))
             except ZooError as error:
@@ -97,7 +97,7 @@ class Job:
             software += f", depth sha256 {hashlib.sha256(content).hexdigest()}"
         picture.write(picture.montage(pixels, depth), target, software)
         if bare:
-            put(bare, content)
+            write_atomic(bare, content)
         low, middle, high = (float(value) for value in np.percentile(depth, (0, 50, 100)))
         return {
             "source": str(source),
@@ -113,10 +113,10 @@ class Job:
             "remarks": remarks,
         }
 
-    def _film(self, source: str, target: Path, predict: Predictor, tick: Tick) -> dict[str, Any]:
+    def _film(self, source: str, target: Path, predict: Predictor, on_progress: OnProgress) -> dict[str, Any]:
         began = time.perf_counter()
         count = video.convert(
-            source, target, predict, lambda done, total: tick("frames", done, total), self.frames, mark(COMMAND)
+            source, target, predict, lambda done, total: on_progress("frames", done, total), self.frames, mark(COMMAND)
         )
         each = (time.perf_counter() - began) * 1e3 / count
         return {

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ZooError
-from ..files import get
+from ..files import read_bounded
 
 DEPTHS = Path("depth")  # the folder to write to where none is named
 NAMED = 3  # files left out that an error names
@@ -88,7 +88,7 @@ def _inside(
 
 def _listed(path: Path) -> list[Path]:
     try:
-        lines = get(path).decode("utf-8-sig").splitlines()  # Windows begins a text with a mark
+        lines = read_bounded(path).decode("utf-8-sig").splitlines()  # Windows begins a text with a mark
     except UnicodeDecodeError as error:
         raise ZooError(f"{path}: not a list of pictures; expected text, one path a line") from error
     if not any(lines):

@@ -31,7 +31,7 @@ from .proposals import Proposal, proposals
 from .surgery import cut, strongest
 
 MOST = 1000  # iterations
-Tick = Callable[[str, int, int], None]
+OnProgress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def netadapt(
     folder: Path,
     *,
     workers: int = 1,
-    tick: Tick = lambda *_: None,
+    on_progress: OnProgress = lambda *_: None,
     told: Callable[[Iteration], None] = lambda _: None,
 ) -> tuple[FastDepth, list[Iteration]]:
     """(the cheaper network, the iterations that led there). `frames` are what proposals are compared on.
@@ -125,7 +125,9 @@ def netadapt(
             tried = []
             for i, (offer, future) in enumerate(zip(offers, running, strict=True)):
                 blocks = "+".join(offer.group)
-                tick(f"iteration {number} of about {planned}: {blocks} {offer.before} to {offer.width}", i, len(offers))
+                on_progress(
+                    f"iteration {number} of about {planned}: {blocks} {offer.before} to {offer.width}", i, len(offers)
+                )
                 tried.append(future.result())
             gains = [(delta1 - worth) / (now - offer.cost) for offer, (_, delta1) in zip(offers, tried, strict=True)]
             best = gains.index(max(gains))

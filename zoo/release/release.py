@@ -25,7 +25,7 @@ from ..data.frames import rooms
 from ..errors import ZooError
 from ..evaluation.evaluate import EvaluationFrame, evaluate, evaluation_frames, predict
 from ..evaluation.protocols import PROTOCOLS
-from ..files import put
+from ..files import write_atomic
 from ..model.network import FastDepth, count
 from ..training import recipe_v1
 from ..training.recipe import Recipe
@@ -75,8 +75,8 @@ def release(
             "minutes": round(notes["seconds"] / 60),
             "hardware": hardware,
         }
-        put(DOCS / f"training-{variant.name}.csv", (run / "log.csv").read_bytes())
-        put(RECIPES / f"{variant.name}.toml", recipe.read_bytes())
+        write_atomic(DOCS / f"training-{variant.name}.csv", (run / "log.csv").read_bytes())
+        write_atomic(RECIPES / f"{variant.name}.toml", recipe.read_bytes())
     notes = {"trained_on_rooms": 0} | notes | {"curve": curve(DOCS / f"training-{variant.name}.csv")}
     known = load(str(teacher))
     folder, how = BUNDLED / variant.name, PROTOCOLS["published"]
@@ -91,7 +91,7 @@ def release(
         console.out.print(f"{name}: delta1 {scores['delta1']:.3f}, RMSE {scores['rmse_m']:.3f} m", soft_wrap=True)
     gallery.cases(network, ready, rows, folder / EXAMPLE)  # of the rooms: those pictures are ours to show
     checkpoint.save(network, folder, notes)
-    put(folder / "README.md", card.card(variant, notes, count(network, *variant.input)[0]).encode())
+    write_atomic(folder / "README.md", card.card(variant, notes, count(network, *variant.input)[0]).encode())
     _pin(variant, folder / checkpoint.WEIGHTS, notes)
     console.out.print(str(folder), soft_wrap=True)
 
@@ -138,7 +138,7 @@ def _pin(variant: Variant, weights: Path, notes: dict[str, Any]) -> None:
     text = (path if path.exists() else study).read_text()
     text = re.sub(r"\n\[weights\]\n.*?(?=\n\[|\Z)", "", text, flags=re.S)
     before, claims, after = text.partition("\n[[claims]]")
-    put(path, f"{before.rstrip()}\n\n{section}{claims}{after}".encode())
+    write_atomic(path, f"{before.rstrip()}\n\n{section}{claims}{after}".encode())
     study.unlink(missing_ok=True)
 
 

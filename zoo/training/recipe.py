@@ -11,7 +11,7 @@ from typing import Any
 
 from ..data.sources import SOURCES
 from ..errors import ZooError
-from ..files import get
+from ..files import read_bounded
 from . import recipe_v1
 
 VERSION = 2  # of the fields; version 1 is converted when it is read
@@ -79,7 +79,7 @@ class Recipe:
     @classmethod
     def read(cls, path: Path) -> Recipe:
         """A recipe from a TOML file with these fields. Raises ZooError for anything else."""
-        content = get(path)
+        content = read_bounded(path)
         try:
             return cls.parse(tomllib.loads(content.decode()))
         except ZooError as error:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from ..errors import ZooError
-from ..files import get, put
+from ..files import read_bounded, write_atomic
 from . import recipe_v1
 
 FORMAT = "fastdepth-zoo training state 2"
@@ -24,12 +24,12 @@ def write(path: Path, state: dict[str, Any]) -> None:
     """Write a state: plain data and tensors. The file appears whole or not at all."""
     content = io.BytesIO()
     torch.save(state, content)
-    put(path, _head(content.getvalue()) + content.getvalue())
+    write_atomic(path, _head(content.getvalue()) + content.getvalue())
 
 
 def read(path: Path, device: torch.device) -> dict[str, Any]:
     """What `write` was given, also of version 1. Raises ZooError, with what to do, if the file is not as it was written."""
-    content = get(path, LARGEST)
+    content = read_bounded(path, LARGEST)
     head, _, payload = content.partition(b"\n")
     version_1 = content.startswith(b"PK")  # a bare archive
     try:

@@ -32,7 +32,7 @@ from .trainer import CPU, Trainer
 SAVE_SECONDS = 180
 STATE, LOG = "state.pt", "log.csv"
 
-Tick = Callable[[str, int, int], None]
+OnProgress = Callable[[str, int, int], None]
 
 
 class Run:
@@ -88,7 +88,7 @@ def train(
     held_out: Sequence[EvaluationFrame],
     out: Path,
     start: FastDepth | None = None,
-    tick: Tick = lambda *_: None,
+    on_progress: OnProgress = lambda *_: None,
     device: torch.device = CPU,
 ) -> dict[str, float]:
     """Train `variant` on the stores into a checkpoint folder `out` with its `log.csv`; the metrics on the held-out.
@@ -121,7 +121,7 @@ def train(
             run.save(scores)
             _log(out / LOG, run, float(np.mean(losses)), scores)
         what = f"loss {np.mean(losses):.3f}" + (f", delta1 {scores['delta1']:.3f}" if scores else "")
-        tick(what, trainer.steps, len(schedule))
+        on_progress(what, trainer.steps, len(schedule))
     return scores or evaluate(trainer.ema.predictor(STAGES), held_out)[0]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageDraw, ImageFont
 
 from ..errors import ZooError
-from ..files import put
+from ..files import write_atomic
 from ..image import Depth, Pixels
 
 Stops = Sequence[tuple[int, int, int]]
@@ -122,13 +122,13 @@ def write(pixels: Pixels, path: Path, software: str = "") -> None:
     """Write a picture, whole or not at all. `software` is the field of its header that names its maker."""
     buffer = BytesIO()
     Image.fromarray(pixels).save(buffer, check_format(path), exif=_header(software))
-    put(path, buffer.getvalue())
+    write_atomic(path, buffer.getvalue())
 
 
 def write_raw(depth: Depth, picture: Path, kind: str) -> Path:
     """The bare depth beside a picture: `npy` float32 metres, or `png16` millimetres, 65.535 m at most."""
     path = picture.with_suffix(RAW[kind])
-    put(path, raw(depth, kind))
+    write_atomic(path, raw(depth, kind))
     return path
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ZooError
-from ..files import check, get, opened, put
+from ..files import check, opened, read_bounded, write_atomic
 from ..variant import Variant, parse
 
 if TYPE_CHECKING:
@@ -52,8 +52,10 @@ def save(network: FastDepth, folder: Path, notes: dict[str, Any] | None = None) 
     variant = asdict(network.variant)
     del variant["weights"], variant["claims"]
     config = {"format": FORMAT, "variant": variant, "notes": notes or {}}
-    put(folder / CONFIG, (json.dumps(config, indent=2) + "\n").encode())  # first, as it says whose the weights are
-    put(folder / WEIGHTS, serialise(tensors, {"format": FORMAT}))
+    write_atomic(
+        folder / CONFIG, (json.dumps(config, indent=2) + "\n").encode()
+    )  # first, as it says whose the weights are
+    write_atomic(folder / WEIGHTS, serialise(tensors, {"format": FORMAT}))
 
 
 def config(folder: Path) -> tuple[Variant, dict[str, Any]]:
@@ -62,7 +64,7 @@ def config(folder: Path) -> tuple[Variant, dict[str, Any]]:
     try:
         if not path.exists():
             raise ZooError(f"{path}: no such file; a checkpoint folder holds {WEIGHTS} and {CONFIG}")
-        content = json.loads(get(path, LARGEST_CONFIG))
+        content = json.loads(read_bounded(path, LARGEST_CONFIG))
         if content.get("format") != FORMAT:
             raise ZooError(f"{path}: format {content.get('format')!r}, this version reads {FORMAT!r}")
         record = {key: value for key, value in content["variant"].items() if key not in ("weights", "claims")}

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import ZooError
-from ..files import get, put
+from ..files import read_bounded, write_atomic
 from ..variant import Variant, Weights
 from .checkpoint import CONFIG, WEIGHTS, config, digest, verify
 from .hub_cache import AbsentError, cached, download, fate, forget, hexadecimal, plainly
@@ -90,7 +90,7 @@ def pull(
         return source / WEIGHTS
     for file in (*FILES, EXAMPLE):
         if file != EXAMPLE or (source / file).is_file():
-            put(to / file, get(source / file))
+            write_atomic(to / file, read_bounded(source / file))
     return to / WEIGHTS
 
 

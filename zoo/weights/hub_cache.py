@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ZooError
-from ..files import LARGEST, get, put
+from ..files import LARGEST, read_bounded, write_atomic
 
 if TYPE_CHECKING:
     from huggingface_hub.errors import HfHubHTTPError
@@ -103,7 +103,9 @@ def _intact(path: Path) -> bool:
     """A snapshot's file is a link to one that is named after its content, and may be a link in turn to a shared store."""
     names = [path.readlink().name] if path.is_symlink() else []
     told = next((name for name in (*names, path.resolve().name) if DIGEST.fullmatch(name)), None)
-    return told is None or _is(get(path), told)  # None: no links on this system, or a store with names of its own
+    return told is None or _is(
+        read_bounded(path), told
+    )  # None: no links on this system, or a store with names of its own
 
 
 def _is(content: bytes, told: str) -> bool:
@@ -138,13 +140,13 @@ def _ask(repository: str, file: str, revision: str, known: Path | None, root: Pa
     folder = root / repo_folder_name(repo_id=repository, repo_type="model")
     path, blob = folder / "snapshots" / commit / file, folder / "blobs" / etag
     if not path.is_file():
-        if not (blob.is_file() and _is(get(blob), etag)):
+        if not (blob.is_file() and _is(read_bounded(blob), etag)):
             content = _content(hf_hub_url(repository, file, revision=commit), file, told.size, progress)
             if not _is(content, etag):
                 raise ZooError(
                     f"{repository} @ {revision[:12]}: {file} was damaged on its way; removed from the cache, try again"
                 )
-            put(blob, content)
+            write_atomic(blob, content)
         path.parent.mkdir(parents=True, exist_ok=True)
         if are_symlinks_supported(root):
             if path.is_symlink() and not path.exists() and not _leads_out(path):
@@ -155,7 +157,7 @@ def _ask(repository: str, file: str, revision: str, known: Path | None, root: Pa
             blob.replace(path)
     if revision != commit:
         with suppress(ZooError):  # a cache that cannot be written still serves
-            put(folder / "refs" / revision, commit.encode())
+            write_atomic(folder / "refs" / revision, commit.encode())
     return path
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ... import processor
 from ...ir.workload import Workload
-from ..base import COMMAND, Description, Facts, Knobs, Target, Tick, Timer
+from ..base import COMMAND, Description, Facts, Knobs, OnProgress, Target, Timer
 from . import space
 
 if TYPE_CHECKING:
@@ -82,13 +82,15 @@ class Cpu(Target):
 
         schedule(sch, w, self.device, knobs)
 
-    def package(self, program: Program, facts: Description, work: Path, made: Path, tick: Tick) -> Facts:
+    def package(self, program: Program, facts: Description, work: Path, made: Path, on_progress: OnProgress) -> Facts:
         """Object files, tables of the steps, and the runtime with its pool of threads."""
         from .package import package
 
-        return package(program, facts, work, made, tick)
+        return package(program, facts, work, made, on_progress)
 
-    def run_elsewhere(self, folder: Path, program: Program, image: Array, tick: Tick) -> tuple[Array, str] | None:
+    def run_elsewhere(
+        self, folder: Path, program: Program, image: Array, on_progress: OnProgress
+    ) -> tuple[Array, str] | None:
         """The artifact's own program, under QEMU. Says nothing of speed."""
         from .emulate import emulate
 

@@ -8,19 +8,19 @@ from ...device import Device
 from ...ir.program import Program, symbol
 from ...ir.workload import Workload
 from .. import scheduled
-from ..base import Description, Facts, Knobs, Tick
+from ..base import Description, Facts, Knobs, OnProgress
 from ..native import HEADER
 from ..native import package as package_native
 from .emit import network_c
 
 
-def package(program: Program, facts: Description, work: Path, made: Path, tick: Tick) -> Facts:
+def package(program: Program, facts: Description, work: Path, made: Path, on_progress: OnProgress) -> Facts:
     """Compile and link a program into `made`."""
     workloads, objects = program.plan.workloads, []
     for i, w in enumerate(workloads):
-        tick(str(w), i, len(workloads) + 1)
+        on_progress(str(w), i, len(workloads) + 1)
         objects.append(compile_kernel(w, program.device, program.knobs[w], work))
-    tick("linking", len(workloads), len(workloads) + 1)
+    on_progress("linking", len(workloads), len(workloads) + 1)
     generated = work / "network.c"
     generated.write_text(network_c(program, facts))
     package_native(program.device, [generated, *objects], work, made, [HEADER])

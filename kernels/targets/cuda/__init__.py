@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ... import processor
 from ...errors import KernelError
 from ...ir.workload import Workload
-from ..base import COMMAND, Description, Facts, Knobs, Target, Tick, Timer
+from ..base import COMMAND, Description, Facts, Knobs, OnProgress, Target, Timer
 from . import space
 
 if TYPE_CHECKING:
@@ -86,18 +86,20 @@ class Cuda(Target):
 
         schedule(sch, w, knobs)
 
-    def package(self, program: Program, facts: Description, work: Path, made: Path, tick: Tick) -> Facts:
+    def package(self, program: Program, facts: Description, work: Path, made: Path, on_progress: OnProgress) -> Facts:
         """PTX in the tables of the steps, and the runtime that calls the driver; how each kernel is launched and, where
         there is an assembler, what it uses."""
         from .package import package
 
-        return package(program, facts, work, made, tick)
+        return package(program, facts, work, made, on_progress)
 
-    def run_elsewhere(self, folder: Path, program: Program, image: Array, tick: Tick) -> tuple[Array, str] | None:
+    def run_elsewhere(
+        self, folder: Path, program: Program, image: Array, on_progress: OnProgress
+    ) -> tuple[Array, str] | None:
         """The same kernels, their threads one after another on this processor."""
         from .check import run
 
-        return run(program, image, tick), "thread by thread"
+        return run(program, image, on_progress), "thread by thread"
 
     def timer(self, how: str) -> Timer:
         """Not yet."""

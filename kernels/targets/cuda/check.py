@@ -17,7 +17,7 @@ from ...ir.plan import Array
 from ...ir.program import Operand, Program
 from ...ir.workload import Workload
 from .. import scheduled
-from ..base import Knobs, Tick
+from ..base import Knobs, OnProgress
 
 THREADS = re.compile(r'T\.thread_binding\((\d+), thread="[\w.]+"\)')
 SCOPES = re.compile(r', scope="(shared|local)"')
@@ -46,7 +46,7 @@ def compiled(w: Workload, device: Device, knobs: Knobs) -> Function:
     return run
 
 
-def run(program: Program, image: Array, tick: Tick = lambda *_: None) -> Array:
+def run(program: Program, image: Array, on_progress: OnProgress = lambda *_: None) -> Array:
     """(3, H, W) -> (H, W) metres, through every kernel of a program with its own layout of memory."""
     dtype = program.plan.dtype.numpy
     memory = {
@@ -64,7 +64,7 @@ def run(program: Program, image: Array, tick: Tick = lambda *_: None) -> Array:
     functions: dict[Workload, Function] = {}
     for i, call in enumerate(program.calls):
         workload = call.step.workload
-        tick(f"checking {workload}", i, len(program.calls))
+        on_progress(f"checking {workload}", i, len(program.calls))
         if workload not in functions:
             functions[workload] = compiled(workload, program.device, program.knobs[workload])
         functions[workload](*(view(operand) for operand in call.operands))

@@ -10,21 +10,21 @@ from pathlib import Path
 from ...device import Gpu
 from ...errors import KernelError
 from ...ir.program import Program, symbol
-from ..base import Description, Facts, Tick
+from ..base import Description, Facts, OnProgress
 from ..native import package as package_native
 from . import ptx
 from .emit import network_c
 from .space import gpu_of
 
 
-def package(program: Program, facts: Description, work: Path, made: Path, tick: Tick) -> Facts:
+def package(program: Program, facts: Description, work: Path, made: Path, on_progress: OnProgress) -> Facts:
     """Compile and link a program into `made`."""
     device, workloads, kernels = program.device, program.plan.workloads, {}
     gpu = gpu_of(device)
     for i, w in enumerate(workloads):
-        tick(str(w), i, len(workloads) + 1)
+        on_progress(str(w), i, len(workloads) + 1)
         kernels[w] = ptx.kernel(w, device, program.knobs[w], symbol(w))
-    tick("linking", len(workloads), len(workloads) + 1)
+    on_progress("linking", len(workloads), len(workloads) + 1)
     text = ptx.together(list(kernels.values()), device)
     used = ptx.assemble(text, gpu.arch) or {}
     _check(kernels.values(), used, gpu)
