@@ -73,6 +73,7 @@ ALLOWED = {
     "zoo.visual.scene": {"numpy", "PIL", "trimesh", "zoo.image"},
     "zoo.demo.page": {
         "numpy",
+        "PIL",
         "gradio",
         "zoo.data.rooms",
         "zoo.image",
