@@ -9,13 +9,16 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from asyncio import get_running_loop
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import numpy as np
+from PIL import Image
 
 from .. import image
 from ..data import rooms
@@ -27,8 +30,8 @@ from .uploads import Uploads
 
 MOST_PIXELS = 24_000_000
 WAITING = 256  # requests; more are refused
+SESSIONS = 1000  # remembered, with the depth that is pointed at
 LENS = (20, 120)  # degrees across
-KEPT = 3600  # seconds that what was made stays
 ROOMS = (3, 11, 12)  # seeds of the examples
 Choice = tuple[str, Path | None]  # a model, or the folder of an artifact
 HINT = "Click on the depth to read its metres."
@@ -52,7 +55,7 @@ class Service:
 
     def depth(self, photo: str | None, network: str, across: float) -> tuple[Any, str, str, str, dict[str, Any], Any]:
         """A picture's file, a choice, the lens in degrees -> (depth in colour, read-out, glTF file, 16-bit PNG file in
-        millimetres, numbers, depth in millimetres). Raises ZooError."""
+        millimetres, numbers, the 16-bit file once more). Raises ZooError."""
         if photo is None:
             raise ZooError("choose a picture first")
         if not isinstance(network, str) or network not in self.choices:
@@ -85,32 +88,29 @@ class Service:
             f"**{low:.2f}** to **{high:.2f} m**, in {seconds * 1e3:.0f} ms ({1 / seconds:.0f} fps). {HINT}"
             + "".join(f" Note: {remark}." for remark in remarks)
         )
-        self._tidy()
         made = self.folder.new()
         (made / "scene.glb").write_bytes(scene.mesh(pixels, depth, across))
         raw = picture.write_raw(depth, made / "depth.png", "png16")
-        units = np.clip(depth * 1000, 0, 65535).round().astype(np.uint16)
-        return picture.shown(depth), said, str(made / "scene.glb"), str(raw), numbers, units
+        wide, high = picture.fit(
+            *depth.shape
+        )  # first, as colours of all pixels of a large picture take 2 GB on the way
+        coloured = picture.shown(image.resize_depth(depth, high, wide))
+        return coloured, said, str(made / "scene.glb"), str(raw), numbers, str(raw)
 
-    @staticmethod
-    def read_out(units: Any, x: int, y: int) -> str:
-        """Metres at a pixel of the depth in colour."""
-        if units is None or (at := picture.point(x, y, *units.shape)) is None:
+    def read_out(self, raw: str | None, x: int, y: int) -> str:
+        """Metres at a pixel of the depth in colour, from the file in millimetres: what a session holds is its path alone.
+        Raises ZooError if it is no longer kept."""
+        if raw is None:
             return HINT
-        return f"**{units[at] / 1000:.2f} m** at row {at[0]}, column {at[1]} of {units.shape[0]} x {units.shape[1]}"
-
-    def _tidy(self) -> None:
-        """Forget what was made long ago. Another request may be doing the same."""
-        with contextlib.suppress(OSError):
-            for folder in Path(self.folder.name).iterdir():
-                if folder.stat().st_mtime < time.time() - KEPT:
-                    for file in folder.iterdir():
-                        file.unlink()
-                    folder.rmdir()
+        with Image.open(self.folder.find(raw)) as file:
+            if (at := picture.point(x, y, file.height, file.width)) is None:
+                return HINT
+            metres = np.asarray(file)[at] / 1000
+        return f"**{metres:.2f} m** at row {at[0]}, column {at[1]} of {file.height} x {file.width}"
 
     def examples(self) -> list[str]:
         """Rendered rooms, as files."""
-        paths = [Path(self.folder.name, "rooms", f"room-{seed}.jpg") for seed in ROOMS]
+        paths = [self.folder.lasting / f"room-{seed}.jpg" for seed in ROOMS]
         for seed, path in zip(ROOMS, paths, strict=True):
             picture.write(rooms.render(seed, 480, 640)[0], path)
         return [str(path) for path in paths]
@@ -120,8 +120,9 @@ class Page(gr.Blocks):
     """Gradio's Blocks, which look at what a request names only after our own judgement of it."""
 
     def __init__(self, folder: Uploads) -> None:
-        super().__init__(title="FastDepth Zoo", delete_cache=(KEPT, KEPT), analytics_enabled=False)
+        super().__init__(title="FastDepth Zoo", analytics_enabled=False)
         self.folder = folder
+        self.state_session_capacity = SESSIONS
 
     async def process_api(self, block_fn: Any, inputs: Any, *rest: Any, **named: Any) -> Any:
         """As Gradio's, for every function of the page and every way to call it."""
@@ -148,28 +149,34 @@ def _shown(reason: object) -> gr.Error:
 def page(service: Service) -> gr.Blocks:
     """The page as Gradio Blocks."""
 
-    def depth(photo: dict[str, Any] | None, network: str, across: float) -> Any:
+    # One picture at a time, in one thread: each thread keeps memory after a picture's size.
+    worker = ThreadPoolExecutor(1)
+
+    async def depth(photo: dict[str, Any] | None, network: str, across: float) -> Any:
         try:
             path = None if photo is None else str(service.folder.find(photo["path"]))
-            return service.depth(path, network, across)
+            return await get_running_loop().run_in_executor(worker, service.depth, path, network, across)
         except ZooError as error:
             raise _shown(error) from error
 
-    def changed(photo: dict[str, Any] | None, network: str, across: float) -> Any:
-        return (None, HINT, None, None, None, None) if photo is None else depth(photo, network, across)
+    async def changed(photo: dict[str, Any] | None, network: str, across: float) -> Any:
+        return (None, HINT, None, None, None, None) if photo is None else await depth(photo, network, across)
 
-    def pointed(units: Any, event: gr.EventData) -> str:
+    def pointed(depth: str | None, event: gr.EventData) -> str:
         try:
-            x, y = event.index
-            return service.read_out(units, int(x), int(y))
+            x, y = map(int, event.index)
         except (AttributeError, TypeError, ValueError, OverflowError):  # not from this page
             return HINT
+        try:
+            return service.read_out(depth, x, y)
+        except ZooError as error:
+            raise _shown(error) from error
 
     os.environ["GRADIO_TEMP_DIR"] = service.folder.name  # Gradio reads it when components are made, and at each request
     blocks: gr.Blocks
     with Page(service.folder) as blocks:
         gr.Markdown("# FastDepth Zoo\nMetric depth from one photo. Trained on rooms: indoors, 0.5 to 10 m.")
-        units = gr.State(None, time_to_live=KEPT)
+        measured = gr.State(None)
         with gr.Row():
             with gr.Column():
                 photo = gr.Image(label="Photo", type="filepath", sources=["upload", "webcam", "clipboard"])
@@ -188,7 +195,7 @@ def page(service: Service) -> gr.Blocks:
                 with gr.Accordion("Numbers", open=False):
                     raw = gr.File(label="Depth, 16-bit PNG, millimetres")
                     numbers = gr.JSON(label="What was measured")
-        results = [coloured, said, cloud, raw, numbers, units]
+        results = [coloured, said, cloud, raw, numbers, measured]
         given = [photo, network, across]
         # without Gradio's preprocessing: reading the file, and saying what is wrong with it, is ours
         start.click(depth, given, results, api_name="depth", preprocess=False)
@@ -200,7 +207,7 @@ def page(service: Service) -> gr.Blocks:
             preprocess=False,
             api_visibility="private",
         )
-        coloured.select(pointed, [units], said, api_visibility="private")
+        coloured.select(pointed, [measured], said, api_visibility="private")
     blocks.queue(max_size=WAITING, default_concurrency_limit=1)
     return blocks
 
@@ -214,5 +221,6 @@ def launch(
 ) -> None:
     """Serve the page until the process is told to stop. `host`: default this machine alone, or what GRADIO_SERVER_NAME says;
     `port`: default the first free one from 7860; `names`: those it has besides, through a proxy; `started` is called with
-    the page's address. Raises ZooError where it cannot listen."""
-    server.serve(page(service), service.folder, host, port, names, started)
+    the page's address. Raises ZooError where it cannot listen. For the main thread alone, as signals are."""
+    with server.removed(service.folder):
+        server.serve(page(service), service.folder, host, port, names, started)
