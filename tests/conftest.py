@@ -17,7 +17,7 @@ from zoo.kernels.artifact.build import build
 from zoo.kernels.device import host
 from zoo.kernels.ir.trace import trace
 from zoo.model.network import FastDepth, initialise
-from zoo.variant import Variant, catalogue, variant
+from zoo.variant import Variant, catalogue
 
 ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT))  # benchmarks/ is not installed
@@ -79,7 +79,7 @@ def small_frames(path, count):
 def seeded(name, seed=0):
     """A network whose normalisations are not the identity, so that folding them is put to the test."""
     generator = torch.Generator().manual_seed(seed)
-    network = FastDepth(variant(name)).eval()
+    network = FastDepth(FAMILY[name]).eval()
     initialise(network, generator)
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):

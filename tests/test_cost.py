@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import DATA, FAMILY
-from zoo.cli.prune import split
+from zoo.cli.costs import split
 from zoo.errors import ZooError
 from zoo.kernels.device import device
 from zoo.kernels.errors import KernelError

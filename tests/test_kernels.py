@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from zoo.kernels.device import host, records
 from zoo.kernels.errors import KernelError
 from zoo.kernels.ir.program import symbol
-from zoo.kernels.ir.workload import Workload
+from zoo.kernels.ir.workload import NORMALIZE, Workload
 from zoo.kernels.layout import pack, pack_bias
 from zoo.kernels.targets import scheduled, target_of
 
@@ -27,6 +27,8 @@ def by_loops(w, x, k, b, skip):
     """The workload's meaning, one output at a time, in doubles."""
     if "double" in w.prologue:
         x = x.repeat(2, 1).repeat(2, 2)
+    if "normalize" in w.prologue:
+        x = (x.astype(np.float64) - NORMALIZE[0]) / NORMALIZE[1]
     if "add" in w.prologue:
         x, skip = x + skip, None
     height, width = w.conv_sides
@@ -131,7 +133,8 @@ def test_pointwise(device, cin, cout, height, width, activation, tail, data):
 @given(st.sampled_from([1, 3, 5]), st.sampled_from([1, 2]), CHANNELS, CHANNELS, SIDE, SIDE, ACTIVATION, TAIL, st.data())
 def test_dense(device, kernel_size, stride, cin, cout, height, width, activation, tail, data):
     kind = data.draw(st.sampled_from(["stem", "conv"]))
-    w = Workload(kind, kernel_size, stride, cin, cout, height, width, activation + tail)
+    before = data.draw(st.sampled_from([(), ("normalize",)])) if kind == "stem" else ()
+    w = Workload(kind, kernel_size, stride, cin, cout, height, width, activation + tail, before)
     agree(w, device, data.draw(st.sampled_from([*target_of(device).space(w)])))
 
 

@@ -24,11 +24,11 @@ def test_the_plan_does_the_network_s_work(name):
     assert rewrite(plan, 16).macs == plan.macs - 3 * plan.steps[-1].workload.macs // 4
 
 
-@pytest.mark.parametrize("name", [v.name for v in catalogue(study=True) if v.decoder.startswith("nnconv")])
+@pytest.mark.parametrize("name", [*(v.name for v in catalogue(study=True) if v.decoder.startswith("nnconv")), "lite"])
 def test_networks_of_the_study_have_a_plan_too(name):
     network = seeded(name)
     image = np.random.default_rng(1).random((3, 32, 64), np.float32)
-    depth = interpret(rewrite(trace(network, 32, 64), 16), image)["head"]
+    depth = interpret(rewrite(trace(network, 32, 64), 8), image)["head"]
     with torch.no_grad():
         expected = network(torch.from_numpy(image)[None])[0].numpy()
     assert np.abs(depth - expected).max() < 1e-4
@@ -101,6 +101,17 @@ def test_a_sum_is_done_by_the_layer_that_runs_last(swapped):
     assert np.abs(interpret(plan, image)["last"] - expected).max() < 1e-5
 
 
+class Before(nn.Module):
+    """Something done to the image before the first convolution."""
+
+    def __init__(self, first):
+        super().__init__()
+        self.first, self.conv = first, nn.Conv2d(3, 4, 3, padding=1)
+
+    def forward(self, x):
+        return self.conv(self.first(x))
+
+
 class Odd(nn.Module):
     def __init__(self, last):
         super().__init__()
@@ -127,6 +138,11 @@ class Odd(nn.Module):
         (Odd(lambda x: torch.cat([x, x], 1)), "each once"),
         (Odd(lambda x: torch.cat([x, x], 2)), "along the channels"),
         (nn.ReLU(), "a plan begins with a convolution"),
+        (Before(lambda x: x - 127 / 255), "a plan begins with a convolution"),
+        (Before(lambda x: x / (128 / 255)), "a plan begins with a convolution"),
+        (Before(lambda x: (x - 127 / 255) / 0.5), "a plan begins with a convolution"),
+        (Before(lambda x: (x - 0.5) / (128 / 255)), "a plan begins with a convolution"),
+        (Before(lambda x: (x / (128 / 255)) - 127 / 255), "a plan begins with a convolution"),
         (nn.MaxPool2d(3, 2, 1), "a plan begins with a convolution"),
     ],
 )

@@ -4,7 +4,7 @@ from typing import Any
 
 from tvm import te, tirx
 
-from ..ir.workload import Workload
+from ..ir.workload import NORMALIZE, Workload
 from ..layout import blocks, used
 
 
@@ -25,6 +25,9 @@ def padded(w: Workload, x: te.Tensor, skip: te.Tensor | None, *lanes: int, borde
         h, v = row - radius, column - radius
         inside = tirx.all(h >= 0, h < w.height, v >= 0, v < w.width)
         seen = x[(b, h // factor, v // factor, *lane)]
+        if "normalize" in w.prologue:
+            mean, std = (_const(w, number) for number in NORMALIZE)
+            seen = (seen - mean) / std
         if "add" in w.prologue and skip is not None:
             seen = seen + skip[(b, h, v, *lane)]
         return tirx.if_then_else(inside, seen, around)
@@ -59,5 +62,5 @@ def finish(
     return [x, k, b, *([] if skip is None else [skip]), te.compute(shape, value, name="result")]
 
 
-def _const(w: Workload, value: int) -> Any:
+def _const(w: Workload, value: float) -> Any:
     return tirx.const(value, w.dtype.tvm)

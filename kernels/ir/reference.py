@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .plan import Array, Plan, Step
+from .workload import NORMALIZE
 
 Real = NDArray[np.floating[Any]]
 
@@ -48,6 +49,9 @@ def elementwise(names: Sequence[str], y: Real, step: Step, tensors: Mapping[str,
             y = np.maximum(y, 0)
         elif name == "relu6":
             y = np.clip(y, 0, 6)
+        elif name == "normalize":
+            mean, std = NORMALIZE
+            y = (y - np.float32(mean)) / np.float32(std)
         elif name == "double":
             y = y.repeat(2, 1).repeat(2, 2)
         elif step.skip is not None:

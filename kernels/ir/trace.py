@@ -10,7 +10,7 @@ import torch
 
 from ..errors import KernelError
 from .plan import Array, Plan, Step
-from .workload import Workload
+from .workload import NORMALIZE, Workload
 
 ATEN = torch.ops.aten
 NORM = ("gamma", "beta", "mean", "variance")
@@ -24,6 +24,7 @@ class _Open:
     node: torch.fx.Node  # the convolution or pool
     source: str
     epilogue: list[str] = field(default_factory=list)
+    prologue: tuple[str, ...] = ()
     skip: str | None = None
     normalised: bool = False
 
@@ -67,6 +68,9 @@ def trace(network: torch.nn.Module, height: int, width: int) -> Plan:
             owner[node] = _concatenate(node, owner, concat, steps)
             continue
         source = _latest(node, owner, list(steps))
+        if _normalizes(node, owner):
+            owner[node] = "image"
+            continue
         if owner.get(source) == "image":
             raise KernelError(f"the network applies {node.target} to its input; a plan begins with a convolution")
         if owner.get(source) not in steps:
@@ -103,7 +107,8 @@ def trace(network: torch.nn.Module, height: int, width: int) -> Plan:
 def _open(name: str, node: Any, owner: dict[Any, str], steps: dict[str, _Open]) -> _Open:
     if name in steps:
         raise KernelError(f"{name}: runs twice; the plan names steps after layers, so each runs once")
-    return _Open(name, node, owner[node.args[0]])
+    prologue = ("normalize",) if node.args[0].target is ATEN.div.Tensor else ()
+    return _Open(name, node, owner[node.args[0]], prologue=prologue)
 
 
 def _latest(node: Any, owner: dict[Any, str], order: list[str]) -> Any:
@@ -119,6 +124,16 @@ def _concatenate(node: Any, owner: dict[Any, str], concat: dict[str, tuple[str, 
         raise KernelError(f"{' and '.join(parts)}: results of layers can be concatenated along the channels, each once")
     concat[name := "+".join(parts)] = parts
     return name
+
+
+def _normalizes(node: Any, owner: dict[Any, str]) -> bool:
+    """Whether this is one of the two operations on the image that "normalize" stands for: minus the mean, by the deviation."""
+    mean, std = NORMALIZE
+    if node.target is ATEN.sub.Tensor and owner.get(node.args[0]) == "image" and node.args[0].op == "placeholder":
+        return list(node.args[1:]) == [mean] and all(
+            user.target is ATEN.div.Tensor and list(user.args[1:]) == [std] for user in node.users
+        )
+    return node.target is ATEN.div.Tensor and owner.get(node.args[0]) == "image" and node.args[0].op != "placeholder"
 
 
 def _doubles(node: Any) -> bool:
@@ -148,7 +163,7 @@ def _close(step: _Open) -> Step:
         kind = "depthwise"
     else:
         kind = "pointwise" if kernel_size == 1 and stride[0] == 1 else "conv"
-    workload = Workload(kind, kernel_size, stride[0], cin, cout, height, width, tuple(step.epilogue))
+    workload = Workload(kind, kernel_size, stride[0], cin, cout, height, width, tuple(step.epilogue), step.prologue)
     return Step(step.name, workload, step.source, step.skip, step.normalised)
 
 

@@ -2,7 +2,8 @@
 
 Its name prints and parses: `depthwise5s1-f32-c56-112x112+relu`, `pointwise1s1-f32-c200-k256-14x14+relu+double+add`.
 Sides are those of the convolution's input, height first; what follows a plus is done to the result in that order, after
-the bias. What stands before an arrow is done to the input as it is read: `double+add>depthwise5s1-f32-c56-112x112+relu`.
+the bias. What stands before an arrow is done to the input as it is read, inside its frame of zeros:
+`double+add>depthwise5s1-f32-c56-112x112+relu`, `normalize>stem3s2-f32-c3-k32-224x224+relu6`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,11 @@ from ..errors import KernelError
 KINDS = ("stem", "depthwise", "pointwise", "conv", "head", "pool")
 PER_CHANNEL = ("depthwise", "pool")  # every channel of the result is made of one channel of the input
 EPILOGUE = ("relu", "relu6", "double", "add")
-PROLOGUE = ("double", "add")
+PROLOGUE = ("double", "add", "normalize")
+NORMALIZE = (
+    127 / 255,
+    128 / 255,
+)  # mean and deviation that "normalize" takes from the image, as EfficientNet-Lite was taught
 _NAME = re.compile(
     r"((?P<prologue>[a-z0-9+]+)>)?(?P<kind>[a-z]+)(?P<kernel_size>\d+)s(?P<stride>\d+)-(?P<dtype>[a-z]+\d+)"
     r"-c(?P<cin>\d+)(-k(?P<cout>\d+))?-(?P<height>\d+)x(?P<width>\d+)(?P<epilogue>(\+[a-z0-9]+)*)"

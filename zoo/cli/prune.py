@@ -10,14 +10,13 @@ import typer
 
 from .. import console
 from ..errors import ZooError
+from .costs import priced
 from .evaluate import report as say_skipped
 from .evaluate import show
 from .options import Cache, Dataset, Json, Mirror, Overwrite, Photos, Scale, Teacher, examples
 from .train import claim
 
 if TYPE_CHECKING:
-    from ..kernels.device import Device
-    from ..prune.cost import Cost, Latency, Split
     from ..prune.netadapt import Iteration
     from ..variant import Variant
 
@@ -65,7 +64,7 @@ def prune(
     if (to is None) == (budget is None):
         raise ZooError("give either --to VARIANT or --budget SHARE")
     variant, _ = identify(model)
-    price, unit, lanes = _cost(cost)
+    price, unit, lanes = priced(cost)
     multiple = multiple or max(8, lanes)
     if budget is None or uniform:
         from ..prune.proposals import uniform as narrow
@@ -187,62 +186,6 @@ def _cut(model: str, smaller: Variant, out: Path, json: bool, *, overwrite: bool
         f"next: zoo train -m {out} --init {out} --dataset …",
         soft_wrap=True,
     )
-
-
-def _cost(text: str) -> tuple[Cost, str, int]:
-    """(the cost that a name stands for, its unit, values that a device's vector register holds)."""
-    from ..kernels.device import device as find
-    from ..prune.cost import macs, params
-
-    if text == "macs":
-        return macs, "MACs", 1
-    if text == "params":
-        return params, "weights", 1
-    kind, _, name = text.partition(":")
-    if kind != "latency" or not name:
-        raise ZooError(f"no cost {text!r}; there are macs, params and latency:DEVICE, such as latency:host")
-    device = find(name)
-    return latency(device), "seconds", device.simd_lanes
-
-
-def latency(device: Device) -> Latency:
-    """Seconds on a device, from its tuning log; how far estimates between its measurements are off is said."""
-    import numpy as np
-
-    from ..kernels.records import path_of, per_convolution, read
-    from ..model.walk import Shape
-    from ..prune.cost import KINDS, Latency
-
-    known = {
-        Shape(w.kind, w.kernel_size, w.stride, w.cin, w.cout, w.height, w.width): seconds
-        for w, seconds in per_convolution(read(path_of(device))[0]).items()
-        if w.kind in KINDS
-    }
-    try:
-        table = Latency(known, split(device.simd_lanes))
-    except ZooError as error:
-        raise ZooError(f"{device.name}: {error}; `zoo tune --device {device.name}` measures") from error
-    off = table.errors()
-    console.say(
-        f"[dim]{device.name}: {len(known)} layers known; estimates between them are off by {np.median(off):.0%} "
-        f"(median, each from all others), {np.quantile(off, 0.9):.0%} at the 90th percentile[/dim]"
-    )
-    return table
-
-
-def split(lanes: int) -> Split:
-    """How kernels with vectors of this many lanes run a layer: channels past the last full vector by themselves, where they
-    are at most half of one."""
-    from dataclasses import astuple
-
-    from ..kernels.ir.rewrite.halve_last_block import halved
-    from ..kernels.ir.workload import Workload
-    from ..model.walk import Shape
-
-    def parts(layer: Shape) -> list[Shape]:
-        return [Shape(*astuple(workload)[: len(layer)]) for workload in halved(Workload(*layer), lanes)]
-
-    return parts
 
 
 def register(app: typer.Typer) -> None:
