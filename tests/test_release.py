@@ -48,7 +48,7 @@ def place(tmp_path, monkeypatch):
 
 def bundle(place, **changes):
     words = {"hardware": "a core", "story": "Began at random.", "command": ["zoo train"], "hold_out": 1}
-    words |= {"config": place / "recipe.toml", "frames": place / "frames", "teacher": place / "run"} | changes
+    words |= {"config": place / "recipe.toml", "dataset": place / "frames", "teacher": place / "run"} | changes
     release.release(words.pop("run", place / "run"), **words)
 
 

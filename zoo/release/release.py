@@ -44,7 +44,7 @@ POINTS = 8  # of a card's curve
 
 def release(
     run: Annotated[Path, typer.Argument(help="Checkpoint folder that zoo train wrote, or a bundled one.")],
-    frames: Annotated[Path, typer.Option(help="The frames it was trained on, and those held out.")],
+    dataset: Annotated[Path, typer.Option(help="The frames it was trained on, and those held out.")],
     teacher: Annotated[Path, typer.Option(help="The network that labelled the photos, to compare with.")],
     hardware: Annotated[str, typer.Option(help="What it was trained on, for the card.")] = "",
     story: Annotated[str, typer.Option(help="A sentence on where it began, for the card.")] = "",
@@ -52,6 +52,7 @@ def release(
     config: Annotated[Path | None, typer.Option(help="Its recipe; default zoo/recipes/VARIANT.toml.")] = None,
     trained_on_rooms: Annotated[int, typer.Option(help="As given to zoo train --rooms.")] = 0,
     hold_out: Annotated[int, typer.Option(help="As given to zoo train.")] = 80,
+    reserve: Annotated[int, typer.Option(help="As given to zoo train.")] = 0,
     status: Annotated[str, typer.Option(help="preview or released.")] = "preview",
 ) -> None:
     """Evaluate a run and bundle it; a bundled checkpoint keeps its weights and what is known of them."""
@@ -59,7 +60,7 @@ def release(
     variant = network.variant = _same(network.variant)
     recipe = config or RECIPES / f"{variant.name}.toml"
     notes = recipe_v1.notes(checkpoint.config(run)[1])
-    found = read(frames)
+    found = read(dataset)
     if "story" not in notes:
         if not (hardware and story and command):
             raise ZooError(f"{run}: its card needs --hardware, --story and --command")
@@ -68,7 +69,7 @@ def release(
             "status": status,
             "commands": command,
             "story": story,
-            "frames": f"{len(found) - hold_out} of the {len(found)} official training frames of NYU Depth v2",
+            "frames": f"{len(found) - hold_out - reserve} of the {len(found)} official training frames of NYU Depth v2",
             "trained_on_rooms": trained_on_rooms,
             "recipe": Recipe.read(recipe).record(),
             "steps": notes["steps"],
