@@ -35,6 +35,10 @@ def predict(
     raw: Annotated[str | None, typer.Option(help="Also write bare depth: npy (metres) or png16 (millimetres).")] = None,
     threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads to use; of each worker with Ray.")] = 1,
     max_frames: Annotated[int | None, typer.Option(min=1, help="Stop a video after this many frames.")] = None,
+    near: Annotated[
+        float | None, typer.Option(help="Near end of the legend, metres; with --far. Default: follows the depths.")
+    ] = None,
+    far: Annotated[float | None, typer.Option(help="Far end of the legend, metres; with --near.")] = None,
     engine: Annotated[
         str | None,
         typer.Option(help="For very many pictures, process or ray: bare depth and an index; finished ones are kept."),
@@ -55,6 +59,8 @@ def predict(
     if engine is not None:
         if raw or max_frames:
             raise ZooError("--engine writes bare depth of pictures; --raw and --max-frames do not go with it")
+        if near is not None or far is not None:
+            raise ZooError("--engine writes bare depth without colours; --near and --far do not go with it")
         out = out or DEPTHS
         _many(sources, model, artifact, out, threads, engine, workers, shard, limit, recursive, bits, overwrite, json)
         return
@@ -63,7 +69,7 @@ def predict(
     from ..inference import backends as runtimes
     from ..inference.job import Job
 
-    request = Job(sources, out, raw, max_frames, shard, limit, recursive, bits, overwrite=overwrite)
+    request = Job(sources, out, raw, max_frames, shard, limit, recursive, bits, near=near, far=far, overwrite=overwrite)
     left = left_out(sources, recursive, out)
     runtime = runtimes.find(model, artifact, threads)
     with console.progress("depth") as on_progress:

@@ -16,6 +16,7 @@ from ..errors import ZooError
 from ..files import check, replacing
 from ..image import Depth, Pixels
 from ..visual import picture
+from ..visual.span import Span
 
 CODES = {".mp4": "mp4v", ".avi": "MJPG"}
 VIDEO4LINUX = 81  # the major number of its devices
@@ -80,18 +81,19 @@ def convert(
     on_progress: Callable[[int, int], None],
     most: int | None,
     software: str = "",
+    limit: tuple[float, float] | None = None,
 ) -> int:
     """Write the montage of every frame (of the first `most`) to a video file; the number of frames written. `software` is
     left in it as the name of its maker.
 
-    The legend's range is the first frame's, widened by half, so that colours keep their meaning throughout.
+    The legend's range is `limit`, (near, far) in metres, or follows the film: smoothly within a shot, anew at a cut.
     An interrupt (Ctrl-C, how a camera is stopped) ends the film there and keeps it.
     """
     if out.suffix.lower() not in CODES:
         raise ZooError(f"{out}: cannot write this kind of video; use {' or '.join(CODES)}")
     cv2 = _cv2()
     rate, total, stream = frames(source)
-    writer, limit, count = None, (0.0, 1.0), 0
+    writer, span, count = None, Span(rate), 0
     with (
         contextlib.closing(stream),
         replacing(out, out.suffix) as partial,
@@ -99,10 +101,7 @@ def convert(
         with contextlib.suppress(KeyboardInterrupt):
             for frame in itertools.islice(stream, most):
                 depth = predict(frame)
-                if writer is None:
-                    near, far = picture.limits(depth)
-                    limit = (near * 2 / 3, far * 3 / 2)
-                shown = picture.montage(frame, depth, limit)
+                shown = picture.montage(frame, depth, limit or span(frame, depth))
                 height, width = (side // 2 * 2 for side in shown.shape[:2])  # encoders want even sides
                 if writer is None:
                     code = cv2.VideoWriter_fourcc(*CODES[out.suffix.lower()])

@@ -14,7 +14,7 @@ from .. import image
 from ..errors import ZooError
 from ..files import write_atomic
 from ..outputs import claim, mark, marked, vouched
-from ..visual import picture
+from ..visual import picture, span
 from . import films as video
 from .predictor import Predictor
 from .sources import DEPTHS, expand, shard
@@ -37,13 +37,15 @@ class Job:
         recursive: bool = False,
         bits: int | None = None,
         *,
+        near: float | None = None,
+        far: float | None = None,
         overwrite: bool = False,
     ) -> None:
         """Expand folders and globs, and choose an output for every source. Raises ZooError for contradictions, and where
         something of the user's would be overwritten."""
         if raw not in (None, *picture.RAW):
             raise ZooError(f"--raw {raw}: choose one of {', '.join(picture.RAW)}")
-        self.raw, self.frames, self.bits = raw, frames, bits
+        self.raw, self.frames, self.bits, self.range = raw, frames, bits, span.check(near, far)
         if any(video.is_video(source) for source in sources):
             if len(sources) > 1 or raw:
                 raise ZooError("a video or camera goes alone, without --raw")
@@ -95,7 +97,7 @@ class Job:
         content = picture.raw(depth, self.raw, software) if self.raw else b""
         if self.raw == "npy":  # first the picture that vouches for it
             software += f", depth sha256 {hashlib.sha256(content).hexdigest()}"
-        picture.write(picture.montage(pixels, depth), target, software)
+        picture.write(picture.montage(pixels, depth, self.range), target, software)
         if bare:
             write_atomic(bare, content)
         low, middle, high = (float(value) for value in np.percentile(depth, (0, 50, 100)))
@@ -116,7 +118,13 @@ class Job:
     def _film(self, source: str, target: Path, predict: Predictor, on_progress: OnProgress) -> dict[str, Any]:
         began = time.perf_counter()
         count = video.convert(
-            source, target, predict, lambda done, total: on_progress("frames", done, total), self.frames, mark(COMMAND)
+            source,
+            target,
+            predict,
+            lambda done, total: on_progress("frames", done, total),
+            self.frames,
+            mark(COMMAND),
+            self.range,
         )
         each = (time.perf_counter() - began) * 1e3 / count
         return {

@@ -1,0 +1,132 @@
+"""Films: what range their colours have, what is taken for one, and the bare depth of their frames."""
+
+import os
+
+import numpy as np
+import pytest
+
+from conftest import complaint
+from zoo.data.rooms import render
+from zoo.errors import ZooError
+from zoo.inference import films
+from zoo.visual.span import Span, check
+
+RATE = 10
+ROOM, _ = render(3, 48, 64)
+
+
+def scene(near, far, picture=ROOM, noise=0.0, seed=0):
+    """(picture, depth): depths from near to far, as the network would give them for that picture."""
+    depth = np.linspace(near, far, 48 * 64, dtype=np.float32).reshape(48, 64)
+    noise = np.random.default_rng(seed).normal(1, noise, depth.shape)
+    return picture, (depth * noise).astype(np.float32)
+
+
+def ends(near, far):
+    return tuple(np.percentile(scene(near, far)[1], (2, 98)))
+
+
+def test_the_range_follows_a_fade_from_black():
+    """Black has its own little range; when the room is there, so is the room's."""
+    span, before = Span(RATE), None
+    for i in range(4 * RATE):
+        light = min(1.0, i / (2 * RATE))
+        found = span(*scene(1 + light, 1.8 + 5 * light, (ROOM * light).astype(np.uint8)))
+        if i > RATE:  # no jumps on the way
+            assert np.abs(np.subtract(found, before)).max() < 0.5
+        before = found
+    near, far = ends(2, 6.8)
+    assert found == pytest.approx((near, far), abs=0.06 * (far - near))
+
+
+@pytest.mark.parametrize("then", [scene(5, 12), scene(0.4, 1), scene(1, 3, 255 - ROOM)])
+def test_a_cut_begins_anew(then):
+    """Of the scene's range, or of the picture alone: then the range is that frame's, at once."""
+    span = Span(RATE)
+    for _ in range(RATE):
+        first = span(*scene(1, 4))
+    assert first == pytest.approx(ends(1, 4))
+    assert span(*then) == pytest.approx(tuple(np.percentile(then[1], (2, 98))))
+
+
+@pytest.mark.parametrize(("near", "far"), [(1, 4), (3, 3.01)])
+def test_the_range_of_a_still_shot_does_not_wander(near, far):
+    span, noise = Span(RATE), np.random.default_rng(1)
+    found = set()
+    for i in range(5 * RATE):
+        picture = np.clip(ROOM + noise.normal(0, 4, ROOM.shape), 0, 255).astype(np.uint8)
+        found.add(span(*scene(near, far, picture, 0.01, seed=i)))
+    assert len(found) == 1
+
+
+def test_the_range_follows_smoothly_within_a_shot():
+    span, found = Span(RATE), []
+    for i in range(8 * RATE):
+        found.append(span(*scene(1, 3 + 0.05 * i)))
+    steps = np.diff([far for _, far in found])
+    assert (steps >= 0).all()
+    assert steps.max() < 0.06
+    assert found[-1][1] == pytest.approx(ends(1, 3 + 0.05 * i)[1], abs=0.8)
+
+
+def test_a_range_that_is_none():
+    assert check(None, None) is None
+    assert check(0.5, 4) == (0.5, 4)
+    for near, far in ((1, None), (None, 1), (3, 2), (2, 2), (-1, 2), (float("nan"), 2), (0, float("inf"))):
+        with pytest.raises(ZooError, match="--near"):
+            check(near, far)
+
+
+def write(path, frames, code="MJPG", size=(64, 48)):
+    cv2 = pytest.importorskip("cv2")
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*code), RATE, size)
+    assert writer.isOpened(), path
+    for frame in frames:
+        writer.write(np.ascontiguousarray(frame[..., ::-1]))
+    writer.release()
+    return path
+
+
+def watch(path):
+    """All frames of a film, RGB."""
+    cv2 = pytest.importorskip("cv2")
+    capture, found = cv2.VideoCapture(os.fsencode(path), cv2.CAP_FFMPEG), []
+    while (frame := capture.read()) and frame[0]:
+        found.append(frame[1][..., ::-1])
+    return found
+
+
+def test_colours_of_a_film_that_fades_in(tmp_path):
+    """Depths that grow with the light: at the end all colours are in use, near and far, as in a picture."""
+    fading = [(ROOM * min(1.0, i / 15)).astype(np.uint8) for i in range(40)]
+    write(tmp_path / "fade.avi", fading)
+
+    def predict(frame):
+        return scene(1, 1.5 + 6 * frame.mean() / ROOM.mean())[1]
+
+    films.convert(str(tmp_path / "fade.avi"), tmp_path / "d.avi", predict, lambda *_: None, None)
+    last = watch(tmp_path / "d.avi")[-1][64:112, 80:144].astype(int)  # the depth's tile
+    assert last[:4].mean() > 170  # light: near
+    assert last[-4:].mean() < 70  # dark: far
+
+
+def test_a_range_that_is_asked_for(zoo, tmp_path):
+    write(tmp_path / "film.avi", [ROOM] * 2)
+    code, _, err = zoo("predict", "film.avi", "-o", "d.mp4", "--near", "0.5", "--far", "4")
+    assert code == 0, err
+    assert "--near and --far go together" in complaint(zoo("predict", "film.avi", "-o", "e.mp4", "--near", "1"))
+    assert "--far 1: give metres" in complaint(zoo("predict", "a.png", "-o", "e.png", "--near", "2", "--far", "1"))
+    many = zoo("predict", "a.png", "-o", "e", "--engine", "process", "--near", "1", "--far", "2")
+    assert "do not go with it" in complaint(many)
+    seen = []
+    films.convert(
+        str(tmp_path / "film.avi"),
+        tmp_path / "f.avi",
+        lambda frame: seen.append(frame) or np.full(frame.shape[:2], 1 + 2 * len(seen), np.float32),
+        lambda *_: None,
+        None,
+        limit=(1.0, 5.0),
+    )
+    tiles = [frame[70:100, 90:130].astype(int).mean((0, 1)) for frame in watch(tmp_path / "f.avi")]
+    assert np.abs(tiles[0] - (203, 63, 88)).max() < 20  # 3 m, the middle of the colours
+    assert np.abs(tiles[1] - (14, 10, 46)).max() < 20  # 5 m, the last
