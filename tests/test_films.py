@@ -1,14 +1,19 @@
 """Films: what range their colours have, what is taken for one, and the bare depth of their frames."""
 
+import contextlib
+import http.server
 import os
+import threading
+import time
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from conftest import complaint
 from zoo.data.rooms import render
 from zoo.errors import ZooError
-from zoo.inference import films
+from zoo.inference import capture, films
 from zoo.visual.span import Span, check
 
 RATE = 10
@@ -130,3 +135,138 @@ def test_a_range_that_is_asked_for(zoo, tmp_path):
     tiles = [frame[70:100, 90:130].astype(int).mean((0, 1)) for frame in watch(tmp_path / "f.avi")]
     assert np.abs(tiles[0] - (203, 63, 88)).max() < 20  # 3 m, the middle of the colours
     assert np.abs(tiles[1] - (14, 10, 46)).max() < 20  # 5 m, the last
+
+
+@pytest.mark.parametrize(
+    ("suffix", "code"),
+    [
+        *((".ts", "mp4v"), (".wmv", "WMV2"), (".3gp", "mp4v"), (".mpg", "mp1v"), (".mkv", "mp4v"), (".m4v", "mp4v")),
+        *((".mov", "mp4v"), (".webm", "VP80"), (".flv", "FLV1"), (".ogv", "theo"), ("", "mp4v"), (".dat", "MJPG")),
+    ],
+)
+def test_whatever_the_library_opens_is_a_film(tmp_path, suffix, code):
+    cv2 = pytest.importorskip("cv2")
+    path, kind = tmp_path / f"film{suffix}", suffix if suffix not in ("", ".dat") else ".avi"
+    made, fourcc = tmp_path / f"made{kind}", cv2.VideoWriter_fourcc(*code)
+    writer = cv2.VideoWriter(str(made), fourcc, 25, (64, 48))
+    if not writer.isOpened():
+        pytest.skip(f"this OpenCV does not write {suffix}")
+    for _ in range(5):
+        writer.write(ROOM)
+    writer.release()
+    made.rename(path)
+    assert capture.is_video(str(path))
+    assert len(list(capture.frames(str(path))[2])) in (4, 5)  # FFmpeg's .mpg lacks the last
+
+
+def test_what_is_no_film(tmp_path, monkeypatch):
+    """Pictures, texts, noise, folders; and what leads the library to another file."""
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(ROOM).save("a.png")
+    Image.fromarray(ROOM).save("picture.dat", "JPEG")
+    write(tmp_path / "film.avi", [ROOM] * 3)
+    (tmp_path / "folder.mp4").mkdir()
+    contents = {"noise": os.urandom(9999), "letter": b"dear\n" * 99, "list.txt": b"a.png\n", "empty": b""}
+    contents |= {"concat": b"ffconcat version 1.0\nfile film.avi\n", "hls": b"#EXTM3U\n#EXTINF:1,\nfilm.avi\n"}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    for name in ("a.png", "picture.dat", "folder.mp4", "absent", "*.png", "x" * 5000, "\0", *contents):
+        assert not capture.is_video(name), name
+
+
+def test_any_name_of_a_film(tmp_path):
+    """One that is no UTF-8, one that is like an address, one like a pattern, and one that says nothing."""
+    for name in (b"f\xe9.avi", b"http:film", b"%03d.avi", b"concat:a|b", b"[a]*.avi"):
+        path = write(tmp_path / "film.avi", [ROOM] * 2).rename(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+        assert capture.is_video(str(path))
+        assert len(list(capture.frames(str(path))[2])) == 2
+        films.convert(str(path), path.with_suffix(".mp4"), lambda _: scene(1, 4)[1], lambda *_: None, None)
+        assert len(watch(path.with_suffix(".mp4"))) == 2
+
+
+@contextlib.contextmanager
+def served(connections, frames=3, pause=0.02):
+    """A camera of the network that sends so many frames and breaks off, so many times; (its address, [times asked])."""
+    cv2 = pytest.importorskip("cv2")
+    jpeg, asked = cv2.imencode(".jpg", ROOM)[1].tobytes(), []
+
+    class Camera(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            if len(asked) > connections:
+                return self.send_error(404)
+            self.send_response(200)
+            self.send_header("Content-Type", "multipart/x-mixed-replace;boundary=frame")
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                for _ in range(frames):
+                    head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+                    self.wfile.write(head.encode() + jpeg + b"\r\n")
+                    time.sleep(pause)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Camera)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://user:secret@127.0.0.1:{server.server_port}/door", asked
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_stream_is_connected_to_again_but_not_forever(monkeypatch):
+    monkeypatch.setattr(capture, "PAUSE", 0.001)
+    for connections in (2, 99):
+        with served(connections) as (address, asked):
+            _, total, stream = capture.frames(address)
+            assert total == 0
+            assert {frame.shape for frame in stream} == {ROOM.shape}
+            assert len(asked) == 1 + capture.RETRIES
+    with pytest.raises(ZooError, match=r"http://127.0.0.1:\d+/door: cannot be opened as video"):
+        capture.frames(address)
+
+
+class Clock:
+    """A capture whose frames are numbered; one is ready whenever it is asked for."""
+
+    def __init__(self, frames):
+        self.number, self.frames, self.released = 0, frames, False
+
+    def read(self):
+        time.sleep(0.001)
+        self.number += 1
+        return self.number <= self.frames, np.full((2, 2, 3), self.number, np.uint8)
+
+    def release(self):
+        self.released = True
+
+
+def test_late_frames_are_dropped():
+    camera = Clock(250)
+    found = []
+    for frame in capture.Live(camera, None).frames():
+        found.append(int(frame[0, 0, 0]))
+        held = camera.number
+        while camera.number < min(held + 30, 250):  # work, while others come
+            time.sleep(0.001)
+    assert found == sorted(set(found))
+    assert len(found) <= 250 // 30 + 2
+    assert camera.released
+
+
+def test_an_interrupt_ends_a_stream_and_keeps_its_film(tmp_path):
+    with served(1, frames=10**6, pause=0.01) as (address, _):
+        seen = []
+
+        def predict(frame):
+            seen.append(frame)
+            if len(seen) == 4:
+                raise KeyboardInterrupt
+            return scene(1, 4)[1]
+
+        films.convert(address, tmp_path / "d.avi", predict, lambda *_: None, None)
+    assert len(watch(tmp_path / "d.avi")) == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["d.avi"]

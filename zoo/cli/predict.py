@@ -25,7 +25,9 @@ SHOWN = 20  # failures of a bulk job that are told one by one; the index has all
 def predict(
     sources: Annotated[
         list[str],
-        typer.Argument(metavar="IMAGE", help="Pictures, folders, globs, .txt lists of pictures; a video or a camera."),
+        typer.Argument(
+            metavar="IMAGE", help="Pictures, folders, globs, .txt lists of pictures; a film, stream or camera."
+        ),
     ],
     model: Model = "fastdepth_pruned",
     artifact: Annotated[
@@ -70,7 +72,7 @@ def predict(
     from ..inference.job import Job
 
     request = Job(sources, out, raw, max_frames, shard, limit, recursive, bits, near=near, far=far, overwrite=overwrite)
-    left = left_out(sources, recursive, out)
+    left = [] if request.film else left_out(sources, recursive, out)
     runtime = runtimes.find(model, artifact, threads)
     with console.progress("depth") as on_progress:
         rows = request.run(runtime.predict, on_progress)
@@ -206,6 +208,7 @@ def register(app: typer.Typer) -> None:
             "zoo predict --artifact build/host photo.jpg --raw npy",
             "zoo predict film.mp4 -o depth.mp4",
             "zoo predict 0 -o camera.mp4 --max-frames 300",
+            "zoo predict rtsp://host/camera -o camera.mp4",
             "zoo predict 'photos/**/*.jpg' -o depths/ --engine ray --artifact build/host",
             "zoo predict list.txt -o depths/ --engine process --shard 0/4",
         )

@@ -15,7 +15,7 @@ from ..errors import ZooError
 from ..files import write_atomic
 from ..outputs import claim, mark, marked, vouched
 from ..visual import picture, span
-from . import films as video
+from . import capture, films
 from .predictor import Predictor
 from .sources import DEPTHS, expand, shard
 
@@ -46,12 +46,11 @@ class Job:
         if raw not in (None, *picture.RAW):
             raise ZooError(f"--raw {raw}: choose one of {', '.join(picture.RAW)}")
         self.raw, self.frames, self.bits, self.range = raw, frames, bits, span.check(near, far)
-        if any(video.is_video(source) for source in sources):
+        if any(capture.is_video(source) for source in sources):
             if len(sources) > 1 or raw:
-                raise ZooError("a video or camera goes alone, without --raw")
+                raise ZooError("a video, stream or camera goes alone, without --raw")
             source = sources[0]
-            name = f"camera-{source}" if source.isdecimal() else Path(source).stem
-            self.film: tuple[str, Path] | None = (source, out or Path(f"{name}-depth.mp4"))
+            self.film: tuple[str, Path] | None = (source, out or Path(f"{capture.stem(source)}-depth.mp4"))
             claim([(self.film[1], marked(COMMAND))], [Path(source)], overwrite=overwrite)
             return
         self.film = None
@@ -117,7 +116,7 @@ class Job:
 
     def _film(self, source: str, target: Path, predict: Predictor, on_progress: OnProgress) -> dict[str, Any]:
         began = time.perf_counter()
-        count = video.convert(
+        count = films.convert(
             source,
             target,
             predict,
@@ -128,7 +127,7 @@ class Job:
         )
         each = (time.perf_counter() - began) * 1e3 / count
         return {
-            "source": source,
+            "source": source if source.isdecimal() else capture.name(source),
             "status": "ok",
             "picture": str(target),
             "raw": None,
