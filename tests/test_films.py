@@ -2,9 +2,12 @@
 
 import contextlib
 import http.server
+import json
 import os
+import subprocess
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +17,8 @@ from conftest import complaint
 from zoo.data.rooms import render
 from zoo.errors import ZooError
 from zoo.inference import capture, films
+from zoo.inference.job import Job
+from zoo.inference.raw_film import RawFilm
 from zoo.visual.span import Span, check
 
 RATE = 10
@@ -270,3 +275,81 @@ def test_an_interrupt_ends_a_stream_and_keeps_its_film(tmp_path):
         films.convert(address, tmp_path / "d.avi", predict, lambda *_: None, None)
     assert len(watch(tmp_path / "d.avi")) == 3
     assert [path.name for path in tmp_path.iterdir()] == ["d.avi"]
+
+
+def raws(folder):
+    return {path.name: path.read_bytes() for path in (folder / "d-frames").iterdir()}
+
+
+@pytest.mark.parametrize(("kind", "suffix"), [("npy", ".npy"), ("png16", ".raw.png")])
+def test_bare_depth_of_a_film(zoo, tmp_path, monkeypatch, kind, suffix):
+    write(tmp_path / "film.avi", [np.roll(ROOM, 5 * i, 1) for i in range(4)])
+    words = ("predict", "film.avi", "-o", "d.mp4", "--raw", kind, "--json")
+    code, out, err = zoo(*words)
+    assert code == 0, err
+    row = json.loads(out)[0]
+    assert (row["raw"], row["stack"], row["frames"]) == ("d-frames", "d.npy", 4)
+    stack = np.load(tmp_path / "d.npy", mmap_mode="r")
+    assert (stack.shape, stack.dtype) == ((4, 48, 64), np.float32)
+    assert stack.nbytes + stack.offset == (tmp_path / "d.npy").stat().st_size
+    assert set(raws(tmp_path)) == {"SHA256SUMS", *(f"{i:06}{suffix}" for i in range(4))}
+    for i, depth in enumerate(stack):
+        path = tmp_path / "d-frames" / f"{i:06}{suffix}"
+        if kind == "npy":
+            assert (np.load(path) == depth).all()
+        else:
+            assert np.abs(np.asarray(Image.open(path)) / 1000 - depth).max() <= 0.0005001
+    check = ["sha256sum", "--check", "--quiet", "--strict", "SHA256SUMS"]
+    assert subprocess.run(check, cwd=tmp_path / "d-frames", check=False).returncode == 0
+    (tmp_path / "d-frames" / "notes").write_text("mine")
+    monkeypatch.chdir(tmp_path)
+    job = Job(["film.avi"], Path("d.mp4"), kind, 2)
+    job.run(lambda _: scene(1, 4)[1], lambda *_: None)  # again, and nothing of the longer film is left
+    assert set(raws(tmp_path)) == {"SHA256SUMS", "notes", *(f"{i:06}{suffix}" for i in range(2))}
+    assert np.load(tmp_path / "d.npy").shape == (2, 48, 64)
+    assert {path.name for path in tmp_path.iterdir()} == {"film.avi", "d.mp4", "d.npy", "d-frames"}
+
+
+def test_bare_depth_of_a_film_replaces_nothing_of_the_users(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "film.avi", [ROOM] * 2)
+
+    def run(overwrite=False):
+        job = Job(["film.avi"], Path("d.mp4"), "npy", None, overwrite=overwrite)
+        job.run(lambda _: scene(1, 4)[1], lambda *_: None)
+
+    (tmp_path / "d-frames").touch()
+    with pytest.raises(ZooError, match="d-frames: is no folder"):
+        run(overwrite=True)
+    (tmp_path / "d-frames").unlink()
+    (tmp_path / "d-frames").mkdir()
+    for name in ("d.npy", "d-frames/000000.npy", "d-frames/000007.raw.png", "d-frames/SHA256SUMS"):
+        for _ in range(2):  # also when it has taken the place of one of ours
+            (tmp_path / name).write_bytes(b"years of work")
+            with pytest.raises(ZooError, match=f"{name}: exists"):
+                run()
+            assert (tmp_path / name).read_bytes() == b"years of work"
+            run(overwrite=True)
+            run()
+
+
+def test_bare_depth_of_a_film_is_whole_or_not_there(tmp_path):
+    write(tmp_path / "film.avi", [ROOM] * 5)
+
+    def run(error):
+        given = iter(range(3))
+        bare = RawFilm(tmp_path / "d.mp4", "npy", "predict")
+
+        def predict(frame):
+            if next(given, None) is None:
+                raise error
+            return scene(1, 4)[1]
+
+        films.convert(str(tmp_path / "film.avi"), tmp_path / "d.mp4", predict, lambda *_: None, None, raw=bare)
+
+    with pytest.raises(ZooError, match="trouble"):
+        run(ZooError("trouble"))
+    assert [path.name for path in tmp_path.iterdir()] == ["film.avi"]
+    run(KeyboardInterrupt())
+    assert len(watch(tmp_path / "d.mp4")) == 3 == len(np.load(tmp_path / "d.npy"))
+    assert len(raws(tmp_path)) == 3 + 1

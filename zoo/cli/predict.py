@@ -84,7 +84,7 @@ def predict(
         table = console.table("picture", "nearest … median … farthest ", "time ", "written")
         for row in rows:
             if row["status"] == "ok":
-                written = ", ".join(str(row[key]) for key in ("picture", "raw") if row[key])
+                written = ", ".join(str(row[key]) for key in ("picture", "raw", "stack") if row.get(key))
                 table.add_row(row["source"], _depth(row), f"{row['milliseconds']:.0f} ms", written)
         if table.row_count:
             console.heading(f"{runtime.model}, {runtime.name}")
@@ -207,6 +207,7 @@ def register(app: typer.Typer) -> None:
             "zoo predict photos/ -o depths/ --raw png16",
             "zoo predict --artifact build/host photo.jpg --raw npy",
             "zoo predict film.mp4 -o depth.mp4",
+            "zoo predict film.mp4 -o depth.mp4 --raw npy",
             "zoo predict 0 -o camera.mp4 --max-frames 300",
             "zoo predict rtsp://host/camera -o camera.mp4",
             "zoo predict 'photos/**/*.jpg' -o depths/ --engine ray --artifact build/host",

@@ -16,6 +16,7 @@ from ..image import Depth, Pixels
 from ..visual import picture
 from ..visual.span import Span
 from .capture import frames, name, opencv
+from .raw_film import RawFilm
 
 CODES = {".mp4": "mp4v", ".avi": "MJPG"}
 
@@ -28,9 +29,10 @@ def convert(
     most: int | None,
     software: str = "",
     limit: tuple[float, float] | None = None,
+    raw: RawFilm | None = None,
 ) -> int:
     """Write the montage of every frame (of the first `most`) to a video file; the number of frames written. `software` is
-    left in it as the name of its maker.
+    left in it as the name of its maker; `raw` takes the bare depth.
 
     The legend's range is `limit`, (near, far) in metres, or follows the film: smoothly within a shot, anew at a cut.
     An interrupt (Ctrl-C, how a camera or a stream is stopped) ends the film there and keeps it.
@@ -44,6 +46,7 @@ def convert(
     with (
         contextlib.closing(stream),
         replacing(out, out.suffix) as partial,
+        raw.writing() if raw else contextlib.nullcontext(),
     ):
         with contextlib.suppress(KeyboardInterrupt):
             for frame in itertools.islice(stream, most):
@@ -59,6 +62,8 @@ def convert(
                     if not writer.isOpened():
                         raise ZooError(f"{out}: cannot be written as video")
                 writer.write(np.ascontiguousarray(shown[:height, :width, ::-1]))
+                if raw:
+                    raw.add(depth)
                 count += 1
                 on_progress(count, most or total)
         if writer is None:

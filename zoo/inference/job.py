@@ -17,6 +17,7 @@ from ..outputs import claim, mark, marked, vouched
 from ..visual import picture, span
 from . import capture, films
 from .predictor import Predictor
+from .raw_film import RawFilm
 from .sources import DEPTHS, expand, shard
 
 COMMAND = "predict"
@@ -47,11 +48,13 @@ class Job:
             raise ZooError(f"--raw {raw}: choose one of {', '.join(picture.RAW)}")
         self.raw, self.frames, self.bits, self.range = raw, frames, bits, span.check(near, far)
         if any(capture.is_video(source) for source in sources):
-            if len(sources) > 1 or raw:
-                raise ZooError("a video, stream or camera goes alone, without --raw")
+            if len(sources) > 1:
+                raise ZooError("a video, stream or camera goes alone")
             source = sources[0]
             self.film: tuple[str, Path] | None = (source, out or Path(f"{capture.stem(source)}-depth.mp4"))
-            claim([(self.film[1], marked(COMMAND))], [Path(source)], overwrite=overwrite)
+            self.bare = RawFilm(self.film[1], raw, COMMAND) if raw else None
+            bare = self.bare.targets() if self.bare else []
+            claim([(self.film[1], marked(COMMAND)), *bare], [Path(source)], overwrite=overwrite)
             return
         self.film = None
         every = list(expand(sources, recursive, out or DEPTHS))
@@ -124,13 +127,15 @@ class Job:
             self.frames,
             mark(COMMAND),
             self.range,
+            self.bare,
         )
         each = (time.perf_counter() - began) * 1e3 / count
         return {
             "source": source if source.isdecimal() else capture.name(source),
             "status": "ok",
             "picture": str(target),
-            "raw": None,
+            "raw": str(self.bare.folder) if self.bare else None,
+            "stack": str(self.bare.stack) if self.bare else None,
             "frames": count,
             "milliseconds": each,
         }
