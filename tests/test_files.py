@@ -123,7 +123,7 @@ def test_a_file_has_a_limit_and_so_has_one_that_does_not_say_its_size(tmp_path):
 
 
 def test_a_camera_is_a_device_of_video(monkeypatch):
-    from zoo.inference import films as video
+    from zoo.inference import capture as video
 
     found = os.stat_result((0o20660, 0, 0, 1, 0, 44, 0, 0, 0, 0), {"st_rdev": os.makedev(81, 0)})
     monkeypatch.setattr(os, "stat", lambda path: found)

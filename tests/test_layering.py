@@ -95,7 +95,7 @@ THIRD = {
     "gradio": {"zoo.demo"},
     "fastapi": {"zoo.demo.server"},
     "ray": {"zoo.inference.engines"},
-    "cv2": {"zoo.inference.films"},
+    "cv2": {"zoo.inference.films", "zoo.inference.capture"},
     "typer": {"zoo.cli", "zoo.release"},
     "rich": {"zoo.console"},
 }

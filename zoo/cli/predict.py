@@ -25,7 +25,9 @@ SHOWN = 20  # failures of a bulk job that are told one by one; the index has all
 def predict(
     sources: Annotated[
         list[str],
-        typer.Argument(metavar="IMAGE", help="Pictures, folders, globs, .txt lists of pictures; a video or a camera."),
+        typer.Argument(
+            metavar="IMAGE", help="Pictures, folders, globs, .txt lists of pictures; a film, stream or camera."
+        ),
     ],
     model: Model = "fastdepth_pruned",
     artifact: Annotated[
@@ -35,6 +37,10 @@ def predict(
     raw: Annotated[str | None, typer.Option(help="Also write bare depth: npy (metres) or png16 (millimetres).")] = None,
     threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads to use; of each worker with Ray.")] = 1,
     max_frames: Annotated[int | None, typer.Option(min=1, help="Stop a video after this many frames.")] = None,
+    near: Annotated[
+        float | None, typer.Option(help="Near end of the legend, metres; with --far. Default: follows the depths.")
+    ] = None,
+    far: Annotated[float | None, typer.Option(help="Far end of the legend, metres; with --near.")] = None,
     engine: Annotated[
         str | None,
         typer.Option(help="For very many pictures, process or ray: bare depth and an index; finished ones are kept."),
@@ -55,6 +61,8 @@ def predict(
     if engine is not None:
         if raw or max_frames:
             raise ZooError("--engine writes bare depth of pictures; --raw and --max-frames do not go with it")
+        if near is not None or far is not None:
+            raise ZooError("--engine writes bare depth without colours; --near and --far do not go with it")
         out = out or DEPTHS
         _many(sources, model, artifact, out, threads, engine, workers, shard, limit, recursive, bits, overwrite, json)
         return
@@ -63,8 +71,8 @@ def predict(
     from ..inference import backends as runtimes
     from ..inference.job import Job
 
-    request = Job(sources, out, raw, max_frames, shard, limit, recursive, bits, overwrite=overwrite)
-    left = left_out(sources, recursive, out)
+    request = Job(sources, out, raw, max_frames, shard, limit, recursive, bits, near=near, far=far, overwrite=overwrite)
+    left = [] if request.film else left_out(sources, recursive, out)
     runtime = runtimes.find(model, artifact, threads)
     with console.progress("depth") as on_progress:
         rows = request.run(runtime.predict, on_progress)
@@ -76,7 +84,7 @@ def predict(
         table = console.table("picture", "nearest … median … farthest ", "time ", "written")
         for row in rows:
             if row["status"] == "ok":
-                written = ", ".join(str(row[key]) for key in ("picture", "raw") if row[key])
+                written = ", ".join(str(row[key]) for key in ("picture", "raw", "stack") if row.get(key))
                 table.add_row(row["source"], _depth(row), f"{row['milliseconds']:.0f} ms", written)
         if table.row_count:
             console.heading(f"{runtime.model}, {runtime.name}")
@@ -199,7 +207,9 @@ def register(app: typer.Typer) -> None:
             "zoo predict photos/ -o depths/ --raw png16",
             "zoo predict --artifact build/host photo.jpg --raw npy",
             "zoo predict film.mp4 -o depth.mp4",
+            "zoo predict film.mp4 -o depth.mp4 --raw npy",
             "zoo predict 0 -o camera.mp4 --max-frames 300",
+            "zoo predict rtsp://host/camera -o camera.mp4",
             "zoo predict 'photos/**/*.jpg' -o depths/ --engine ray --artifact build/host",
             "zoo predict list.txt -o depths/ --engine process --shard 0/4",
         )

@@ -14,9 +14,10 @@ from .. import image
 from ..errors import ZooError
 from ..files import write_atomic
 from ..outputs import claim, mark, marked, vouched
-from ..visual import picture
-from . import films as video
+from ..visual import picture, span
+from . import capture, films
 from .predictor import Predictor
+from .raw_film import RawFilm
 from .sources import DEPTHS, expand, shard
 
 COMMAND = "predict"
@@ -37,20 +38,23 @@ class Job:
         recursive: bool = False,
         bits: int | None = None,
         *,
+        near: float | None = None,
+        far: float | None = None,
         overwrite: bool = False,
     ) -> None:
         """Expand folders and globs, and choose an output for every source. Raises ZooError for contradictions, and where
         something of the user's would be overwritten."""
         if raw not in (None, *picture.RAW):
             raise ZooError(f"--raw {raw}: choose one of {', '.join(picture.RAW)}")
-        self.raw, self.frames, self.bits = raw, frames, bits
-        if any(video.is_video(source) for source in sources):
-            if len(sources) > 1 or raw:
-                raise ZooError("a video or camera goes alone, without --raw")
+        self.raw, self.frames, self.bits, self.range = raw, frames, bits, span.check(near, far)
+        if any(capture.is_video(source) for source in sources):
+            if len(sources) > 1:
+                raise ZooError("a video, stream or camera goes alone")
             source = sources[0]
-            name = f"camera-{source}" if source.isdecimal() else Path(source).stem
-            self.film: tuple[str, Path] | None = (source, out or Path(f"{name}-depth.mp4"))
-            claim([(self.film[1], marked(COMMAND))], [Path(source)], overwrite=overwrite)
+            self.film: tuple[str, Path] | None = (source, out or Path(f"{capture.stem(source)}-depth.mp4"))
+            self.bare = RawFilm(self.film[1], raw, COMMAND) if raw else None
+            bare = self.bare.targets() if self.bare else []
+            claim([(self.film[1], marked(COMMAND)), *bare], [Path(source)], overwrite=overwrite)
             return
         self.film = None
         every = list(expand(sources, recursive, out or DEPTHS))
@@ -95,7 +99,7 @@ class Job:
         content = picture.raw(depth, self.raw, software) if self.raw else b""
         if self.raw == "npy":  # first the picture that vouches for it
             software += f", depth sha256 {hashlib.sha256(content).hexdigest()}"
-        picture.write(picture.montage(pixels, depth), target, software)
+        picture.write(picture.montage(pixels, depth, self.range), target, software)
         if bare:
             write_atomic(bare, content)
         low, middle, high = (float(value) for value in np.percentile(depth, (0, 50, 100)))
@@ -115,15 +119,23 @@ class Job:
 
     def _film(self, source: str, target: Path, predict: Predictor, on_progress: OnProgress) -> dict[str, Any]:
         began = time.perf_counter()
-        count = video.convert(
-            source, target, predict, lambda done, total: on_progress("frames", done, total), self.frames, mark(COMMAND)
+        count = films.convert(
+            source,
+            target,
+            predict,
+            lambda done, total: on_progress("frames", done, total),
+            self.frames,
+            mark(COMMAND),
+            self.range,
+            self.bare,
         )
         each = (time.perf_counter() - began) * 1e3 / count
         return {
-            "source": source,
+            "source": source if source.isdecimal() else capture.name(source),
             "status": "ok",
             "picture": str(target),
-            "raw": None,
+            "raw": str(self.bare.folder) if self.bare else None,
+            "stack": str(self.bare.stack) if self.bare else None,
             "frames": count,
             "milliseconds": each,
         }
