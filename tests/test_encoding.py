@@ -25,9 +25,8 @@ def run(*words, cwd, **environment):
 @pytest.fixture
 def picture(tmp_path):
     """A picture whose name few encodings have signs for, and whose last byte is no UTF-8."""
-    path = os.fsencode(tmp_path) + "/Küche – 部屋".encode() + b"\xff.png"
-    with open(path, "wb") as file:
-        Image.new("RGB", (64, 64), "gray").save(file, "PNG")
+    path = tmp_path / os.fsdecode("Küche – 部屋".encode() + b"\xff.png")
+    Image.new("RGB", (64, 64), "gray").save(path)
     return path
 
 
