@@ -58,6 +58,12 @@ class Device:
     folder: Path | None = None  # of a record that somebody brought along; its tuning log lies beside it
 
     @property
+    def peak_macs(self) -> float:
+        """Multiply-accumulates per second that one core, or the graphics processor, cannot exceed: two vectors a cycle
+        at 6 GHz; 128 lanes of each multiprocessor, the most that any has, at 3 GHz."""
+        return 3e9 * 128 * self.gpu.multiprocessors if self.gpu else 6e9 * 2 * self.simd_lanes
+
+    @property
     def runs_here(self) -> bool:
         """Whether this machine can run what is compiled for the device."""
         from .targets import target_of

@@ -14,6 +14,7 @@ from statistics import median
 from typing import Any
 
 from .device import Device
+from .device import records as devices
 from .errors import KernelError
 from .files import opened, read_bounded
 from .ir.workload import Workload
@@ -25,6 +26,8 @@ FORMAT = 2  # version of a line
 FOLDER = Path(__file__).parent / "tuning" / "logs"
 PROVENANCE = ("measured", "imported", "predicted", "emulated")  # an emulator's seconds are never taken for speed
 EQUAL = 1.02  # times within this factor are equal: measurements scatter as much
+BEYOND = 10  # times a device's peak: no kernel is that fast, whatever its cores, its clock and its data type
+CALL = 1e-9  # seconds that calling even an empty kernel takes
 FOREIGN = 0  # version of schedules that are not ours: such records say how long a convolution takes, not how to do it
 
 
@@ -56,19 +59,42 @@ class Record:
     def parse(cls, line: str) -> Record:
         """The record that a line holds. Raises KernelError for anything else, however strange."""
         try:
-            fields: dict[str, Any] = records_v1.converted(json.loads(line))
+            fields: dict[str, Any] = records_v1.converted(json.loads(line, object_pairs_hook=_once))
             if fields.pop("version") != FORMAT:
                 raise ValueError(f"this program reads versions 1 and {FORMAT}")
             seconds = tuple(float(value) for value in fields.pop("seconds"))
             knobs = {str(name): value for name, value in fields.pop("knobs").items()}
             record = cls(workload=Workload.parse(fields.pop("workload")), seconds=seconds, knobs=knobs, **fields)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
             raise KernelError(f"not a record ({type(error).__name__}: {str(error)[:80]})") from error
         sound = all(math.isfinite(value) and value > 0 for value in seconds)
         whole = all(type(value) is int and 0 < value < 1 << 20 for value in knobs.values())
         if not (sound and whole and record.provenance in PROVENANCE and type(record.schedule_version) is int):
             raise KernelError("not a record (seconds, knobs, provenance or schedule_version are out of range)")
+        words = (record.device, record.processor, record.tvm, record.date, record.error or "")
+        if not all(isinstance(word, str) for word in words):
+            raise KernelError("not a record (device, processor, tvm, date and error are texts)")
+        if seconds and min(seconds) < (least := least_seconds(record.device, record.workload)):
+            raise KernelError(
+                f"not a record ({min(seconds):g} s: no {record.device} does this in less than {least:.1e} s)"
+            )
         return record
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object. Raises ValueError where it says a thing twice: which of both a reader believes is chance."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice in it")
+    return found
+
+
+def least_seconds(device: str, workload: Workload) -> float:
+    """Seconds that nothing beats: those of `BEYOND` times the peak of the device of that name, or of the fastest that is
+    known. A value that is read counts no less than a multiply-accumulate, so that a pool has a bound too."""
+    peaks = {each.name: each.peak_macs for each in devices()}
+    work = max(workload.macs, workload.cin * workload.height * workload.width)
+    return max(CALL, work / (BEYOND * peaks.get(device, max(peaks.values()))))
 
 
 def path_of(device: Device) -> Path:

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from conftest import ROOT, seeded
-from zoo.inference.predictor import runner
+from zoo.inference.predictor import Runner
 from zoo.kernels.artifact.build import build
 from zoo.kernels.artifact.lower import lower
 from zoo.kernels.artifact.verify import verify
@@ -243,7 +243,7 @@ def test_unaligned_and_foreign_arrays_are_taken(artifact, photo):
 
 def test_verify_measures_and_names_the_first_step_that_parts(artifact, pruned):
     plan = rewrite(trace(pruned, 224, 224), host().simd_lanes)
-    report = verify(artifact, plan, runner(pruned))
+    report = verify(artifact, plan, Runner(pruned))
     assert report.error <= TOLERANCE
     wrong = dict(plan.parameters)
     wrong["decoder.3.depthwise.bias"] = wrong["decoder.3.depthwise.bias"] + np.float32(0.5)

@@ -159,3 +159,37 @@ def test_a_damaged_file_is_read_or_refused_never_worse(tmp_path_factory, data):
 
 def test_the_fixture_is_the_same_network(pruned):
     assert same(seeded("fastdepth_pruned"), pruned)
+
+
+WRAPPED = {
+    "compiled": "_orig_mod.{}",
+    "parallel, compiled": "_orig_mod.module.{}",
+    "lightning": "model.{}",
+    "lightning, compiled, parallel": "model._orig_mod.module.{}",
+    "net": "net.{}",
+    "loop": "model.net.module.{}",
+}
+
+
+@pytest.mark.parametrize("wrapper", WRAPPED)
+@pytest.mark.parametrize("nested", [False, True])
+def test_what_wraps_a_network_is_taken_off(pruned, tmp_path, wrapper, nested):
+    state = {WRAPPED[wrapper].format(key): tensor for key, tensor in pruned.state_dict().items()}
+    whole = {"epoch": 3, "state_dict": state, "pytorch-lightning_version": "2.5"} if nested else state
+    torch.save(whole, tmp_path / "a.ckpt")
+    assert same(convert.import_file(tmp_path / "a.ckpt"), pruned)
+
+
+def test_one_block_that_was_compiled_alone_is_read(pruned, tmp_path):
+    state = {key.replace("encoder.", "encoder._orig_mod.").replace("head.", "head.module."): tensor
+             for key, tensor in pruned.state_dict().items()}  # fmt: skip
+    torch.save(state, tmp_path / "a.pth")
+    assert same(convert.import_file(tmp_path / "a.pth"), pruned)
+
+
+def test_two_networks_in_one_file_are_not_mixed(pruned, tmp_path):
+    state = pruned.state_dict()
+    both = {f"model.{key}": tensor for key, tensor in state.items()}
+    torch.save(both | {f"net.{key}": tensor + 1 for key, tensor in state.items()}, tmp_path / "a.pth")
+    with pytest.raises(ZooError, match="holds two networks"):
+        convert.import_file(tmp_path / "a.pth")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from zoo.kernels.device import device, records
 from zoo.kernels.errors import KernelError
 from zoo.kernels.ir.workload import Workload
-from zoo.kernels.records import FOREIGN, Record, append, best, path_of, read
+from zoo.kernels.records import FOREIGN, Record, append, best, least_seconds, path_of, read
 from zoo.kernels.targets import target_of
 
 V4 = device("x86-64-v4")
@@ -81,6 +81,9 @@ def test_the_best_is_the_fastest_that_can_be_used():
     assert best(useless, V4) == {}
 
 
+SIZES = [(10**7, 8, 8), (8, 10**7, 8), (8, 8, 10**7), (0, 8, 8), (8, 8, 0), ("9" * 5000, 8, 8), (2**14 + 1, 8, 8)]
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -99,12 +102,38 @@ def test_the_best_is_the_fastest_that_can_be_used():
         {"provenance": "dreamt"},
         {"schedule_version": "1"},
         {"extra": 1},
+        {"device": ["host"]},
+        {"date": 7},
+        *({"seconds": [1e-4, value]} for value in (1e-320, 1e-12, 1e-9)),
+        *({"workload": "pool2s2-f32-c64-112x112", "seconds": [value]} for value in (1e-320, 1e-9)),
+        *({"workload": f"pointwise1s1-f32-c{c}-k{k}-{h}x{h}"} for c, k, h in SIZES),
+        {"workload": "depthwise3s0-f32-c8-8x8"},
     ],
 )
 def test_hostile_values_are_refused(change):
     fields = json.loads(record().line()) | change
     with pytest.raises(KernelError, match="not a"):
         Record.parse(json.dumps(fields))
+
+
+@pytest.mark.parametrize("key", ["seconds", "provenance", "tile_h"])
+def test_a_key_that_stands_twice_is_a_remark(tmp_path, key):
+    line = record().line()
+    value = json.dumps((json.loads(line) | json.loads(line)["knobs"])[key])
+    (tmp_path / "a.jsonl").write_text(line + line.replace(f'"{key}": ', f'"{key}": {value}, "{key}": ', 1) + line)
+    found, remarks = read(tmp_path / "a.jsonl")
+    assert len(found) == 2
+    assert [remark.split(": ")[0] for remark in remarks] == [f"{tmp_path / 'a.jsonl'}:2"]
+    assert "stands twice" in remarks[0]
+
+
+@pytest.mark.parametrize("name", [*(r.name for r in records()), "a board of somebody's"])
+def test_no_kernel_is_ten_times_as_fast_as_its_device(name):
+    least = least_seconds(name, W)
+    line = record((least,), device=name).line()
+    assert Record.parse(line).seconds == (least,)
+    with pytest.raises(KernelError, match="in less than"):
+        Record.parse(record((least * 0.99,), device=name).line())
 
 
 @given(st.binary(max_size=200))

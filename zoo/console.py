@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from typing import Any
 
 from rich.console import Console, RenderableType
@@ -15,6 +16,14 @@ from rich.text import Text
 
 out = Console(highlight=False, markup=False)
 err = Console(stderr=True, highlight=False)
+
+
+def any_encoding() -> None:
+    """Have a terminal or a pipe of any encoding take every text: what it has no sign for becomes a question mark, since a
+    file's name must not end a command whose work is done."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # None where it is closed
+            stream.reconfigure(errors="replace")
 
 
 def show_json(value: Any) -> None:

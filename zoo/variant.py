@@ -136,7 +136,7 @@ def _frozen(value: Any) -> Any:
 def catalogue(*, study: bool = False) -> tuple[Variant, ...]:
     """Every variant of the zoo, in order of name; or those without weights: for studies of the design, or not trained yet."""
     folder = FOLDER / "study" if study else FOLDER
-    return tuple(parse(tomllib.loads(path.read_text())) for path in sorted(folder.glob("*.toml")))
+    return tuple(parse(tomllib.loads(path.read_text("utf-8"))) for path in sorted(folder.glob("*.toml")))
 
 
 def variant(name: str) -> Variant:

@@ -16,6 +16,8 @@ from ..errors import KernelError
 
 KINDS = ("stem", "depthwise", "pointwise", "conv", "head", "pool")
 PER_CHANNEL = ("depthwise", "pool")  # every channel of the result is made of one channel of the input
+# what a network for small machines may have, many times over: searching and timing a kernel must come to an end
+LARGEST = {"kernel_size": 31, "stride": 31, "cin": 2**14, "cout": 2**14, "height": 2**13, "width": 2**13}
 EPILOGUE = ("relu", "relu6", "double", "add")
 PROLOGUE = ("double", "add", "normalize")
 NORMALIZE = (
@@ -62,9 +64,12 @@ class Workload:
             if unknown := [word for word in found if word not in known]:
                 raise KernelError(f"{name!r}: unknown operation {unknown[0]!r}; known: {', '.join(known)}")
         dtype = DType.parse(match["dtype"])
-        sizes = {name: int(match[name]) for name in ("kernel_size", "stride", "cin", "height", "width")}
-        cout = int(match["cout"] or match["cin"])
-        return cls(match["kind"], cout=cout, epilogue=epilogue, prologue=prologue, dtype=dtype, **sizes)
+        digits = {size: match[size] or match["cin"] for size in LARGEST}
+        for size, most in LARGEST.items():
+            if len(digits[size]) > len(str(most)) or not 1 <= int(digits[size]) <= most:
+                raise KernelError(f"{name[:80]!r} is not a workload: {size} is to be 1 to {most}")
+        sizes = {size: int(value) for size, value in digits.items()}
+        return cls(match["kind"], epilogue=epilogue, prologue=prologue, dtype=dtype, **sizes)
 
     @property
     def conv_sides(self) -> tuple[int, int]:

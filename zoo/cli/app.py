@@ -49,6 +49,7 @@ for command in (*USE, *COMPILE, *TRAIN):
 
 def main() -> None:
     """Run the command line; what a user can mend ends in one line, never in a traceback."""
+    console.any_encoding()
     try:
         options.refuse_renamed(sys.argv[1:])
         app()

@@ -12,7 +12,9 @@ from .options import Json, Overwrite, examples
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(help="TFLite and ONNX (float, int8), .pth.tar, .pth, .pt or .safetensors.")],
+    file: Annotated[
+        Path, typer.Argument(help="TFLite and ONNX (float, int8), .pth.tar, .pth, .pt, .pt2 or .safetensors.")
+    ],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder to write: model.safetensors and config.json.")],
     variant: Annotated[
         str | None, typer.Option(help="The variant it must be; default: the one with its widths.")

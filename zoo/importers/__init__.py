@@ -1,10 +1,11 @@
-"""Foreign checkpoints, read once and turned into ours: TFLite, ONNX, PyTorch files of any age, safetensors."""
+"""Foreign checkpoints, read once and turned into ours: TFLite, ONNX, PyTorch files of any age and kind, safetensors."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import dropwhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
     from ..model.walk import Layer
 
 
-TORCH = (".pth", ".pt", ".tar", ".ckpt")
+TORCH = (".pth", ".pt", ".pt2", ".tar", ".ckpt")
+# what wraps a network adds a name: DataParallel, torch.compile and sharding anywhere, Lightning and loops in front
+WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_forward_module")
+HOLDERS = ("model", "net", "network", "state_dict")
 # the authors' names of layers (github.com/dwofk/fast-depth @ e684920, models.py) and ours
 AUTHORS = (
     (r"conv0\.(?P<step>[01])\.(?P<tail>\w+)", "encoder.0"),
@@ -101,12 +105,16 @@ def _recognised(filters: Sequence[int], known: Variant | None, path: Path) -> Va
 
 
 def _from_state(tensors: Mapping[str, Tensor], known: Variant | None, path: Path) -> FastDepth:
-    """From names of ours or of the authors (conv0.0 …, decode_conv1.0.0 …), perhaps behind `module.`."""
+    """From names of ours or of the authors (conv0.0 …, decode_conv1.0.0 …), perhaps behind a wrapper's, such as `module.`."""
     import torch
 
     from ..model.network import FastDepth
 
-    state = {_ours(key): tensor for key, tensor in tensors.items()}
+    state: dict[str, Tensor] = {}
+    for key, tensor in tensors.items():
+        same = state.setdefault(_ours(key), tensor)
+        if same is not tensor and not torch.equal(same, tensor):
+            raise ZooError(f"{path}: holds two networks, of which both have {_ours(key)}; save one of them alone")
     order = [f"{layer.name}.conv" if layer.norm else layer.name for layer in convolutions(known or find("fastdepth"))]
     missing = [layer for layer in order if f"{layer}.weight" not in state]
     if missing:
@@ -128,7 +136,8 @@ def _from_state(tensors: Mapping[str, Tensor], known: Variant | None, path: Path
 
 def _ours(key: str) -> str:
     """The name of a tensor in the authors' networks or in ports of EfficientNet -> ours; a name of ours stays."""
-    key = key.removeprefix("module.").removeprefix("model.")
+    bare = [part for part in key.split(".") if part not in WRAPPERS]
+    key = ".".join(dropwhile(HOLDERS.__contains__, bare))
     for pattern, layer in AUTHORS:
         if match := re.fullmatch(pattern, key):
             parts = match.groupdict()

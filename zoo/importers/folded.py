@@ -32,7 +32,9 @@ def read(path: Path) -> list[Folded]:
         return _tflite(path, content)
     if path.suffix == ".onnx":  # protocol buffers have no mark of their own
         return _onnx(path, content)
-    raise ZooError(f"{path}: unknown format; zoo import reads .tflite, .onnx, .pth.tar, .pth, .pt and .safetensors")
+    raise ZooError(
+        f"{path}: unknown format; zoo import reads .tflite, .onnx, .pth.tar, .pth, .pt, .pt2 and .safetensors"
+    )
 
 
 def _tflite(path: Path, content: bytes) -> list[Folded]:

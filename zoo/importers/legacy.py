@@ -1,5 +1,6 @@
 """PyTorch files of any age, read without running them (see `unpickle`). Two containers: the legacy stream (torch < 1.6:
-magic, version, system, object, storages) and the zip archive.
+magic, version, system, object, storages) and the zip archive, which TorchScript's files are too: the code in them is
+passed over.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from ..errors import ZooError
 from ..files import LARGEST, read_bounded
+from . import exported
 from .unpickle import LONGEST, Inert, Pending, Reader
 
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
@@ -21,7 +23,7 @@ MOST_TENSORS = 5_000  # a network has 228
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    """Every tensor of a .pth, .pt or .pth.tar file by its dotted name. Raises ZooError; never runs what is in it."""
+    """Every tensor of a .pth, .pt, .pth.tar or .pt2 file by its dotted name. Raises ZooError; never runs what is in it."""
     try:
         file = io.BytesIO(read_bounded(path))
         value = _archive(file) if zipfile.is_zipfile(file) else _stream(file)
@@ -56,6 +58,8 @@ def _stream(file: BinaryIO) -> Any:
 
 def _archive(file: BinaryIO) -> Any:
     with zipfile.ZipFile(file) as archive:
+        if exported.is_one(archive):
+            return exported.tensors(archive)
         name = next(name for name in archive.namelist() if name.endswith("data.pkl"))
         folder = name.removesuffix("data.pkl")
         with archive.open(name) as program:
@@ -89,7 +93,9 @@ def _tensors(value: Any) -> dict[str, Pending]:
         if depth > 20:
             raise ValueError("nested too deeply")
         if isinstance(value, Inert):
-            value = {k: v for part in ("_parameters", "_buffers", "_modules") for k, v in _items(value.state.get(part))}
+            state, parts = value.state, ("_parameters", "_buffers", "_modules")
+            inside = {k: v for part in parts for k, v in _items(state.get(part))}
+            value = inside or state  # TorchScript has no such parts: all attributes stand side by side
         for key, item in _items(value):
             visits += 1
             if visits > 10 * MOST_TENSORS or len(found) > MOST_TENSORS:

@@ -28,7 +28,15 @@ DTYPES = {
     "IntStorage": ("<i4", torch.int32),
     "ByteStorage": ("u1", torch.uint8),
 }
-MODULES = ("torch.nn.", "models", "metrics", "__main__", "torchvision.", "imagenet.")  # whose classes may stand in
+MODULES = (
+    "torch.nn.",
+    "__torch__.",
+    "models",
+    "metrics",
+    "__main__",
+    "torchvision.",
+    "imagenet.",
+)  # whose classes may stand in
 LONGEST = 2**21  # bytes of a pickle without its storages: a network's classes and their source take a tenth of that
 MOST_CLASSES = 500
 MOST_TUPLES = 20_000  # a network has some 2,000; what hashes a tuple in a tuple in a tuple … ends the process
