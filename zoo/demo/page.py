@@ -190,8 +190,8 @@ def page(service: Service) -> gr.Blocks:
                 coloured = gr.Image(label="Depth", interactive=False, elem_id="depth", **look)
                 said = gr.Markdown(HINT, elem_id="read-out")
                 cloud = gr.Model3D(label="Scene")
-                lens = "Lens, degrees across (63.3: that of the training frames)"
-                across = gr.Slider(*LENS, value=scene.KINECT, label=lens)
+                lens = f"Lens, degrees across ({scene.NYU_DEGREES:g}: that of the training frames)"
+                across = gr.Slider(*LENS, value=scene.NYU_DEGREES, label=lens)
                 with gr.Accordion("Numbers", open=False):
                     raw = gr.File(label="Depth, 16-bit PNG, millimetres")
                     numbers = gr.JSON(label="What was measured")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..variant import Variant
+from ..visual.scene import NYU_DEGREES
 
 METRICS = {
     "delta1": "delta1",
@@ -71,7 +72,8 @@ zoo predict photo.jpg -m {name} -o depth.png
 | input | (N, 3, H, W) RGB in [0, 1], nothing subtracted; sides multiples of 32, trained at 224x224 |
 | output | (N, 1, H, W) metres, >= 0, constant on 2x2 blocks |
 | widths | {variant.widths_from} |
-| scale | that of NYU Depth v2's camera: 57 degrees across; a wider lens makes things look farther than they are |
+| scale | that of NYU Depth v2's camera: {
+        NYU_DEGREES:g} degrees across; a wider lens makes things look farther than they are |
 
 ## How it was trained
 

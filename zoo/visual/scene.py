@@ -10,7 +10,7 @@ from ..image import Depth, Pixels, resize_depth
 
 # degrees across: the camera of NYU Depth v2, 640 pixels at a focal length of 518.86 (its toolbox's camera_params.m),
 # with which the networks were trained
-KINECT = 63.3
+NYU_DEGREES = 63.3
 LONGEST = 224  # vertices along the longer side
 TEAR = 1.15  # neighbours whose depths differ by more than this ratio are not one surface
 
@@ -39,7 +39,7 @@ def triangles(depth: Depth) -> NDArray[np.int64]:
     return np.concatenate([np.stack((a, c, b), -1)[whole], np.stack((b, c, d), -1)[whole]])
 
 
-def mesh(picture: Pixels, depth: Depth, across: float = KINECT) -> bytes:
+def mesh(picture: Pixels, depth: Depth, across: float = NYU_DEGREES) -> bytes:
     """A binary glTF of the scene: (H, W, 3) RGB and (H, W) metres of one size, seen through `across` degrees."""
     from trimesh import Trimesh
     from trimesh.visual import ColorVisuals
