@@ -123,3 +123,16 @@ def test_a_list_may_begin_with_a_byte_order_mark(tmp_path, monkeypatch):
     (tmp_path / "list.txt").write_bytes("\N{BYTE ORDER MARK}".encode())
     with pytest.raises(ZooError, match=r"list\.txt: an empty list"):
         expand(["list.txt"])
+
+
+def test_a_glob_ends_where_links_loop_and_leaves_out_what_is_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for place in ("in/a", "in/a/b", "in/out", "in/.hidden"):
+        (tmp_path / place).mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / place / "x.png")
+    (tmp_path / "in" / "a" / "loop").symlink_to(tmp_path / "in", target_is_directory=True)
+    assert [str(p) for p in expand(["in/**/*.png"], out=Path("in/out"))] == ["in/a/b/x.png", "in/a/x.png"]
+    assert [str(p) for p in expand([f"{tmp_path}/in/*/*.png"], out=Path("in"))] == [
+        str(tmp_path / "in" / name / "x.png") for name in ("a", "out")
+    ]
+    assert [str(p) for p in expand(["in/.h*/*.png"])] == ["in/.hidden/x.png"]

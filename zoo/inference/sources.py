@@ -38,7 +38,7 @@ def expand(sources: list[str], recursive: bool = False, out: Path | None = None)
                 raise ZooError(f"{path}: no pictures in this folder" + (f", but {', '.join(named)}" if named else ""))
             found |= {p: p.relative_to(path) for p in inside}
         elif not path.exists() and glob.has_magic(source):
-            matches = sorted(Path(match) for match in glob.glob(source, recursive=True))  # noqa: PTH207 (absolute patterns too)
+            matches = _matching(path, out)
             if not matches:
                 raise ZooError(f"{source}: nothing matches")
             found |= {p: _place(p) for p in matches}
@@ -47,6 +47,21 @@ def expand(sources: list[str], recursive: bool = False, out: Path | None = None)
         else:
             found[path] = _place(path)
     return found
+
+
+def _matching(pattern: Path, out: Path | None) -> list[Path]:
+    """What a glob matches, in order of name. `**` does not go through links to folders, whose loops have no end, nor into
+    `out`, where depths are written; names that begin with a dot are matched by a dot alone."""
+    parts = pattern.parts[bool(pattern.anchor) :]
+    named = next(i for i, part in enumerate(parts) if glob.has_magic(part))
+    above = Path(pattern.anchor, *parts[:named]).resolve()
+    written = out.resolve() if out and "**" in parts else above
+    matches = Path(pattern.anchor or ".").glob(str(Path(*parts)))
+    dots = any(part.startswith(".") for part in parts[named:])
+    hidden = (
+        p for p in matches if dots or not any(part.startswith(".") for part in p.parts[len(pattern.parts[:named]) :])
+    )
+    return sorted(p for p in hidden if written == above or written not in p.resolve().parents)
 
 
 def left_out(sources: list[str], recursive: bool = False, out: Path | None = None) -> list[Left]:
