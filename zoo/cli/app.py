@@ -39,12 +39,19 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-# in the order of `zoo --help`
-USE = (list, info, predict, demo, import_, export)
-COMPILE = (compile, devices, bench, tune, log)
-TRAIN = (train, evaluate, prune, pull, push, verify)
-for command in (*USE, *COMPILE, *TRAIN):
-    command.register(app)
+GROUPS = {  # in the order of `zoo --help`
+    "Use": (list, info, predict, demo, import_, export),
+    "Compile": (compile, devices, bench, tune, log),
+    "Train and share": (train, evaluate, prune, pull, push, verify),
+}
+for title, commands in GROUPS.items():
+    for command in commands:
+        commands_before, groups_before = len(app.registered_commands), len(app.registered_groups)
+        command.register(app)
+        for added in app.registered_commands[commands_before:]:
+            added.rich_help_panel = title
+        for group in app.registered_groups[groups_before:]:
+            group.rich_help_panel = title
 
 
 def main() -> None:
