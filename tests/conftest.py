@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 from PIL import Image
 
 from commands import Commands
@@ -22,6 +23,8 @@ from zoo.variant import Variant, catalogue
 ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT))  # benchmarks/ is not installed
 DATA = ROOT.parent / "shared" / "data"
+settings.register_profile("here", deadline=None)  # how long a case takes hangs on the machine
+settings.load_profile("here")
 LITE = Variant(  # an encoder that no bundled network has yet
     "lite",
     "EfficientNet-Lite0, depthwise NNConv5, concatenated skips",
