@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import httpx
@@ -185,10 +186,12 @@ def test_memory_and_disk_do_not_grow_with_sessions(folder):
             depth(web, large, f"first-{i}")
         for _ in pool.map(lambda i: depth(web, small, f"small-{i}"), range(50)):
             pass
-        before = memory(page)
-        for i in range(10):
-            depth(web, large, f"large-{i}")
-        assert memory(page) - before < 10 * (2 * 2000 * 2500) / 2
+        sizes = [memory(page)]
+        for batch in range(3):  # what is kept grows with every batch; what the allocator holds back settles
+            for i in range(6):
+                depth(web, large, f"large-{batch}-{i}")
+            sizes.append(memory(page))
+        assert min(after - before for before, after in pairwise(sizes)) < 6 * (2 * 2000 * 2500) / 2
         (root,) = folder.glob(f"{uploads.PREFIX}*")
         assert taken(root) < uploads.MOST
 
