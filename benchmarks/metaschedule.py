@@ -141,9 +141,9 @@ def unscheduled(w: Workload, device: Device) -> Any:
     import tvm
     from tvm import te
 
-    from zoo.kernels.algorithm import ALGORITHMS
+    from zoo.kernels.algorithm import compute
 
-    function = te.create_prim_func(ALGORITHMS[w.kind].compute(w, device.simd_lanes))
+    function = te.create_prim_func(compute(w, device.simd_lanes))
     return tvm.IRModule({"main": function.with_attr("global_symbol", "main")})
 
 

@@ -53,6 +53,7 @@ class Device:
     simd_registers: int  # vector registers, or registers of a thread
     cpu_features: tuple[str, ...]  # that it must have, as the kernel's /proc/cpuinfo names them
     source: str  # where these facts were read
+    optional_features: tuple[str, ...] = ()  # the same, of what makes kernels of some dtypes faster where it is there
     board: bool = False  # a board is chosen by name; `host` is always a class
     gpu: Gpu | None = None
     folder: Path | None = None  # of a record that somebody brought along; its tuning log lies beside it
@@ -100,7 +101,8 @@ def parse(record: Mapping[str, Any]) -> Device:
     if record["simd_lanes"] not in LANES:
         raise ValueError(f"simd_lanes {record['simd_lanes']}: there are {', '.join(map(str, LANES))}")
     gpu = _gpu(record) if "gpu" in record else None
-    found = Device(**{**record, "cpu_features": tuple(record["cpu_features"]), "gpu": gpu})
+    features = {key: tuple(record.get(key, ())) for key in ("cpu_features", "optional_features")}
+    found = Device(**{**record, **features, "gpu": gpu})
     target_of(found).validate()
     return found
 

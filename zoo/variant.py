@@ -18,6 +18,7 @@ from .pickling import Portable
 
 FOLDER = Path(__file__).parent / "variants"
 SKIPS = ("none", "add", "concat")
+DTYPES = ("f32", "int8")  # that a network computes in
 STAGES = 5  # of the decoder
 WIDEST = 2048  # filters of one layer
 LARGEST_SIDE = 4096  # of an input
@@ -62,6 +63,7 @@ class Variant(Portable):
     skips: tuple[tuple[int, int], ...]  # (encoder block, decoder stage that takes its result, upsampled)
     input: tuple[int, int]  # height, width
     widths_from: str
+    dtype: str = "f32"  # one of DTYPES
     weights: Weights | None = None
     claims: tuple[Claim, ...] = ()
 
@@ -85,6 +87,8 @@ class Variant(Portable):
             return (
                 "name, summary, encoder, decoder, skip and widths_from are texts, the name of letters, digits and -._"
             )
+        if self.dtype not in DTYPES:
+            return f"dtype {str(self.dtype)[:20]!r}; there are {' and '.join(DTYPES)}"
         if self.encoder not in ENCODERS or self.decoder not in DECODERS:
             return (
                 f"encoder {self.encoder[:40]!r} with decoder {self.decoder[:40]!r} is not of the family; "

@@ -9,6 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..device import Device
+from ..dtype import F32, DType
 from ..errors import KernelError
 from ..ir.memory import LINE, arrange
 from ..ir.plan import Plan
@@ -18,6 +19,8 @@ from ..layout import blocked_shape, pack, pack_bias
 from ..records import Record
 from ..targets import target_of
 from ..targets.base import Target
+
+QUANTIZED = ("multiplier", "skip_multiplier")
 
 
 def lower(plan: Plan, device: Device, records: Mapping[Workload, Record]) -> Program:
@@ -39,27 +42,30 @@ def lower(plan: Plan, device: Device, records: Mapping[Workload, Record]) -> Pro
 
     packed = bytearray()
 
-    def parameter(values: NDArray[Any]) -> Operand:
-        operand = Operand("parameters", len(packed), values.shape, dtype)
-        packed.extend(values.astype(dtype.numpy).tobytes())
+    def parameter(values: NDArray[Any], of: DType) -> Operand:
+        operand = Operand("parameters", len(packed), values.shape, of)
+        packed.extend(values.astype(of.numpy).tobytes())
         packed.extend(bytes(-len(packed) % LINE))
         return operand
 
     def tensor(name: str) -> Operand:
         if name == plan.input:
-            return Operand("image", 0, plan.shapes()[name], dtype)
+            return Operand("image", 0, plan.shapes()[name], F32)
         if name == plan.output:
-            return Operand("depth", 0, plan.shapes()[name], dtype)
+            return Operand("depth", 0, plan.shapes()[name], F32)
         return Operand("arena", offsets[name], shapes[name], dtype)
 
     calls = []
     for step in plan.steps:
-        learnt = []
-        if step.workload.kind != "pool":
-            weight = pack(step.workload, plan.parameters[f"{step.name}.weight"], lanes)
-            bias = pack_bias(step.workload, plan.parameters[f"{step.name}.bias"], lanes)
-            learnt = [parameter(weight), parameter(bias)]
-        skip = [tensor(step.skip)] if step.skip else []
+        own = {key: plan.parameters.get(f"{step.name}.{key}") for key in ("weight", "bias", *QUANTIZED)}
+        learnt, skip = [], [tensor(step.skip)] if step.skip else []
+        if own["weight"] is not None:
+            learnt.append(parameter(pack(step.workload, own["weight"], lanes), dtype.weight))
+            learnt.append(parameter(pack_bias(step.workload, own["bias"], lanes), dtype.accumulator))
+        if own["multiplier"] is not None:
+            learnt.append(parameter(pack_bias(step.workload, own["multiplier"], lanes), F32))
+        if own["skip_multiplier"] is not None:
+            skip.append(parameter(own["skip_multiplier"], F32))
         operands = (tensor(step.source), *learnt, *skip, tensor(step.result))
         calls.append(Call(step, symbol(step.workload), operands))
     target = target_of(device)

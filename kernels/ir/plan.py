@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from ..dtype import DType
 from .workload import Workload
 
 Array = NDArray[np.float32]  # images, depths, and parameters as they were trained
+Parameter = NDArray[Any]  # float32, or where quantised as kernels/ir/quantize.py says
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Step:
 
     Parameters by name, with the step's name before the dot: `.weight` (cout, cin / groups, kernel_size, kernel_size),
     `.bias` (cout); while `normalised`, instead of the bias `.gamma .beta .mean .variance` (cout), epsilon added to the
-    variance. A pool has none.
+    variance. A pool has none. What a quantised step has is said in quantize.py.
     """
 
     name: str
@@ -44,7 +46,7 @@ class Plan:
     """
 
     steps: tuple[Step, ...]
-    parameters: Mapping[str, Array]
+    parameters: Mapping[str, Parameter]
     input: str = "image"
     concat: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 

@@ -28,7 +28,7 @@ class Operand:
 
 @dataclass(frozen=True)
 class Call:
-    """One step, ready to run: a kernel's symbol and its operands x, (k, b), (skip), y."""
+    """One step, ready to run: a kernel's symbol and its operands x, (k, b, (m)), (skip, (r)), y: m and r where quantised."""
 
     step: Step
     symbol: str

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .plan import Array, Plan, Step
+from .quantize import TOP, add_skip, requantized
 from .workload import NORMALIZE
 
 Real = NDArray[np.floating[Any]]
@@ -16,7 +17,7 @@ Real = NDArray[np.floating[Any]]
 
 def interpret(plan: Plan, image: Array) -> dict[str, Array]:
     """Every tensor of the plan by name, (channels, height, width), for an image (3, H, W)."""
-    tensors = {plan.input: image.astype(plan.dtype.numpy)}
+    tensors: dict[str, Any] = {plan.input: image if plan.dtype.quantized else image.astype(plan.dtype.numpy)}
     for step in plan.steps:
         tensors[step.result] = run_step(plan, step, tensors)
         for name, parts in plan.concat.items():
@@ -29,6 +30,8 @@ def run_step(plan: Plan, step: Step, tensors: Mapping[str, Array]) -> Array:
     """One step on the tensors it reads."""
     if step.workload.kind == "pool":
         return maximum(tensors[step.source], step.workload.kernel_size, step.workload.stride)
+    if step.workload.dtype.quantized:
+        return _run_quantized(plan, step, tensors)
     own = {key: plan.parameters[f"{step.name}.{key}"] for key in KEYS if f"{step.name}.{key}" in plan.parameters}
     column = {key: values[:, None, None] for key, values in own.items() if key != "weight"}
     y = convolve(
@@ -40,6 +43,29 @@ def run_step(plan: Plan, step: Step, tensors: Mapping[str, Array]) -> Array:
     summed: Array = (y + column.get("bias", 0)).astype(dtype.accumulator.numpy)  # from here on as kernels do
     result: Array = elementwise(step.workload.epilogue, summed, step, tensors).astype(dtype.numpy)
     return result
+
+
+def _run_quantized(plan: Plan, step: Step, tensors: Mapping[str, Any]) -> Any:
+    """One step in integers: uint8, and metres in float32 from the head."""
+    w, own = step.workload, {key: plan.parameters.get(f"{step.name}.{key}") for key in QUANTIZED}
+    x = tensors[step.source]
+    if w.kind == "stem":
+        x = np.rint(np.clip(x * np.float32(TOP), 0, TOP))
+    if "double" in w.prologue:
+        x = x.repeat(2, 1).repeat(2, 2)
+    if "add" in w.prologue:
+        x = add_skip(x, tensors[step.skip or ""], own["skip_multiplier"])
+    sums = convolve(x, own["weight"], w.stride).astype(np.int32) + own["bias"][:, None, None]
+    if w.kind == "head":
+        y = sums.astype(np.float32) * own["multiplier"]
+        y = np.maximum(y, 0) if "relu" in w.epilogue else y
+    else:
+        y = requantized(sums, own["multiplier"])
+    if "double" in w.epilogue:
+        y = y.repeat(2, 1).repeat(2, 2)
+    if "add" in w.epilogue:
+        y = add_skip(y, tensors[step.skip or ""], own["skip_multiplier"])
+    return y if w.kind == "head" else y.astype(w.dtype.numpy)
 
 
 def elementwise(names: Sequence[str], y: Real, step: Step, tensors: Mapping[str, Array]) -> Real:
@@ -67,10 +93,11 @@ def maximum(x: Array, kernel_size: int, stride: int) -> Array:
     return np.asarray(views.max((3, 4)))
 
 
+QUANTIZED = ("weight", "bias", "multiplier", "skip_multiplier")
 KEYS = ("weight", "bias", "gamma", "beta", "mean", "variance")
 
 
-def convolve(x: Real, weight: Array, stride: int) -> NDArray[np.float64]:
+def convolve(x: Real, weight: NDArray[Any], stride: int) -> NDArray[np.float64]:
     """(C, H, W) with a weight (K, C, kernel_size, kernel_size), or (C, 1, …) for one filter per channel; zeros around, float64
     sums."""
     kernel_size = weight.shape[2]

@@ -28,8 +28,9 @@ fastdepth *fastdepth_create(const char *parameters, int threads);
 /* image: planar RGB in [0, 1], 3 x height x width floats. depth: height x width floats, metres. 0, or -1 on failure. */
 int fastdepth_run(fastdepth *network, const float *image, float *depth);
 
-/* The same, with a look at every step's result as it is written: channel blocks as in fastdepth_describe's "steps". */
-typedef void (*fastdepth_observer)(void *context, int step, const float *result);
+/* The same, with a look at every step's result as it is written: channel blocks as in fastdepth_describe's "steps", of floats
+ * where fastdepth_dtype is "f32", of uint8_t where it is "int8"; the last step's are floats in any case. */
+typedef void (*fastdepth_observer)(void *context, int step, const void *result);
 int fastdepth_observe(fastdepth *network, const float *image, float *depth, fastdepth_observer observer, void *context);
 
 /* The same, with the seconds that every step took: as many as fastdepth_describe lists. */
@@ -39,7 +40,7 @@ int fastdepth_time(fastdepth *network, const float *image, float *depth, double 
  * nothing. 0, or -1 on failure. */
 int fastdepth_destroy(fastdepth *network);
 
-/* Sides of the image and of the depth, and what the kernels compute in: "f32". An image and a depth are floats in any case. */
+/* Sides of the image and of the depth, and what the kernels compute in: "f32" or "int8". An image and a depth are floats in any case. */
 int fastdepth_height(void);
 int fastdepth_width(void);
 const char *fastdepth_dtype(void);

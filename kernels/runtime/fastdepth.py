@@ -22,7 +22,8 @@ except (ImportError, ValueError):  # a copy, by itself in an artifact
 FORMAT = "fastdepth-artifact/2"
 MANIFEST, LIBRARY, PARAMETERS = "manifest.json", "libfastdepth.so", "parameters.bin"
 LARGEST = 1 << 24  # bytes of a manifest
-OBSERVER = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(ctypes.c_float))
+RESULTS = {"f32": ctypes.c_float, "int8": ctypes.c_uint8}  # what hidden results are held in
+OBSERVER = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
 
 
 class ArtifactError(Root):
@@ -165,18 +166,17 @@ class FastDepth:
         return seconds
 
     def observe(self, image):
-        """The depth, and every step's result by name as (channels, height, width)."""
-        lanes, seen = self.manifest["simd_lanes"], {}
+        """The depth, and every step's result by name as (channels, height, width): float32, or uint8 where quantised."""
+        lanes, last, seen = self.manifest["simd_lanes"], len(self.manifest["steps"]) - 1, {}
+        held = RESULTS[self.manifest["dtype"]]
 
         def look(_, index, pointer):
             step = self.manifest["steps"][index]
             channels, height, width = step["channels"], step["height"], step["width"]
-            if index == len(self.manifest["steps"]) - 1:
-                seen[step["name"]] = np.ctypeslib.as_array(pointer, (1, height, width)).copy()
-                return
-            blocks = np.ctypeslib.as_array(pointer, (-(-channels // lanes), height, width, lanes))
-            planar = blocks.transpose(0, 3, 1, 2).reshape(-1, height, width)
-            seen[step["name"]] = planar[:channels].copy()
+            shape = (1, height, width, 1) if index == last else (-(-channels // lanes), height, width, lanes)
+            kind = ctypes.c_float if index == last else held
+            blocks = np.ctypeslib.as_array(ctypes.cast(pointer, ctypes.POINTER(kind)), shape)
+            seen[step["name"]] = blocks.transpose(0, 3, 1, 2).reshape(-1, height, width)[:channels].copy()
 
         return self._call(self._library.fastdepth_observe, image, OBSERVER(look), None), seen
 

@@ -29,11 +29,11 @@ def scheduled(w: Workload, device: Device, knobs: Knobs, symbol: str) -> Any:
     from tvm import IRModule, te
     from tvm.s_tir import Schedule
 
-    from ..algorithm import ALGORITHMS
+    from ..algorithm import compute
 
     target = target_of(device)
     target.check(w, knobs)
-    computation = te.create_prim_func(ALGORITHMS[w.kind].compute(w, device.simd_lanes))
+    computation = te.create_prim_func(compute(w, device.simd_lanes))
     sch = Schedule(IRModule({"main": computation.with_attr("global_symbol", symbol)}))
     target.schedule(sch, w, knobs)
     return sch

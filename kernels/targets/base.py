@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..dtype import F32, DType
+from ..errors import KernelError
 from ..ir.workload import Workload
 
 if TYPE_CHECKING:
@@ -56,6 +58,13 @@ class Target(ABC):
     @abstractmethod
     def runs_here(self) -> bool:
         """Whether this machine can run what is compiled for the device."""
+
+    def for_dtype(self, dtype: DType) -> Device:
+        """The device, with what kernels of a dtype use of it beyond what all kernels do. Raises KernelError where there are
+        no kernels of that dtype."""
+        if dtype != F32:
+            raise KernelError(f"{self.device.name}: there are no {dtype} kernels for devices of kind {self.device.kind}")
+        return self.device
 
     @property
     @abstractmethod

@@ -25,6 +25,7 @@ from . import (
     prune,
     pull,
     push,
+    quantize,
     train,
     tune,
     verify,
@@ -41,7 +42,7 @@ app = typer.Typer(
 )
 GROUPS = {  # in the order of `zoo --help`
     "Use": (list, info, predict, demo, import_, export),
-    "Compile": (compile, devices, bench, tune, log),
+    "Compile": (quantize, compile, devices, bench, tune, log),
     "Train and share": (train, evaluate, prune, pull, push, verify),
 }
 for title, commands in GROUPS.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,10 @@ from .. import console
 from ..errors import ZooError
 from .options import InputSides, Json, Layers, Model, Overwrite, TvmTarget, examples, sides
 from .tune import chosen
+
+if TYPE_CHECKING:
+    from ..kernels.ir.plan import Plan
+    from ..model.network import FastDepth
 
 WHERE = {
     "here": "",
@@ -38,7 +42,6 @@ def compile_(
     from ..inference.predictor import Runner
     from ..kernels.artifact.build import FILES, build, written
     from ..kernels.artifact.verify import verify, verify_elsewhere
-    from ..kernels.ir.trace import trace
     from ..kernels.runtime.fastdepth import MANIFEST
     from ..kernels.targets import target_of
     from ..weights.checkpoint import digest
@@ -59,7 +62,8 @@ def compile_(
         "weights_sha256": record.sha256 if record else digest(resolve(variant, weights=folder)),
         "status": record.status if record else "released",
     }
-    plan = trace(network, height, width)
+    plan = plan_of(network, height, width)
+    made_for = target_of(made_for).for_dtype(plan.dtype)
     with console.progress("compiling") as on_progress:
         sources = build(plan, made_for, out, facts, on_progress)
         eager, error, checked = Runner(network, threads=1), None, None
@@ -74,6 +78,7 @@ def compile_(
         "artifact": str(out),
         "model": variant.name,
         "device": made_for.name,
+        "dtype": str(plan.dtype),
         "input": [3, height, width],
         "layers": len(plan.steps),
         "knobs": sources,
@@ -84,7 +89,7 @@ def compile_(
     if json:
         console.show_json(row)
         return
-    console.heading(f"{out}: {variant.name} for {made_for.name}")
+    console.heading(f"{out}: {variant.name} for {made_for.name}, {plan.dtype}")
     table = console.table("", "", header=False)
     tuned, imported, plain = (sources.get(name, 0) for name in ("measured", "imported", "default"))
     kinds = (
@@ -109,6 +114,26 @@ def compile_(
     console.out.print(table)
     if layers:
         _show_layers(steps)
+
+
+def plan_of(network: FastDepth, height: int, width: int) -> Plan:
+    """A network at that size as kernels see it, in its own dtype."""
+    from ..kernels.ir.quantize import Integers, quantize
+    from ..kernels.ir.rewrite import fold_norm
+    from ..kernels.ir.trace import trace
+    from ..model.network import FastDepth
+    from ..model.quantized import QuantizedFastDepth
+
+    if not isinstance(network, QuantizedFastDepth):
+        return trace(network, height, width)
+    layers = {
+        name: Integers(
+            layer.weight.numpy(), layer.bias.numpy(), layer.weight_scale.detach().numpy(), float(layer.input_scale)
+        )
+        for name in network.order
+        for layer in [network.layer(name)]
+    }
+    return quantize(fold_norm(trace(FastDepth(network.variant).eval(), height, width)), layers)
 
 
 def _show_layers(steps: list[dict[str, Any]]) -> None:

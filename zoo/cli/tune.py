@@ -37,16 +37,19 @@ def tune(
 ) -> None:
     """Search for faster knobs, layer by layer, guided by a model of everything measured so far (XGBoost)."""
     from ..kernels.ir.rewrite import rewrite
-    from ..kernels.ir.trace import trace
     from ..kernels.records import append, begun, best, path_of, present
     from ..kernels.tuning.boards import Boards, reach
+    from ..kernels.targets import target_of
     from ..kernels.tuning.search import tune as run
     from ..weights.load import identify, load
+    from .compile import plan_of
 
     made_for = chosen(device, target)
     reached = reach(made_for, runner or [], tracker, key)
     variant, folder = identify(model)
-    plan = rewrite(trace(load(model, pretrained=folder is not None), *variant.input), made_for.simd_lanes)
+    traced = plan_of(load(model, pretrained=folder is not None or variant.dtype != "f32"), *variant.input)
+    made_for = target_of(made_for).for_dtype(traced.dtype)
+    plan = rewrite(traced, made_for.simd_lanes)
     path = log or path_of(made_for)
     records, remarks = begun(path)
     for remark in remarks:

@@ -18,7 +18,7 @@ def verify(
     json: Json = False,
 ) -> None:
     """Check weights against their records: size, sha256, every tensor of its shape and finite."""
-    from ..model.network import FastDepth
+    from ..model.network import network_of
     from ..variant import catalogue
     from ..weights import checkpoint, hub
     from ..weights.load import identify
@@ -30,7 +30,7 @@ def verify(
             variant, folder = identify(name)
             path = hub.resolve(variant, weights=folder)
             row["path"] = str(path)
-            checkpoint.restore(FastDepth(variant), path)
+            checkpoint.restore(network_of(variant), path)
             row["checked"] = "structure" if folder else "size, sha256, structure"
         except ZooError as error:
             row["status"] = str(error)

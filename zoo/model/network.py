@@ -88,10 +88,7 @@ class FastDepth(Portable, Pretrained, nn.Module):
 
     def stages(self, image: Tensor) -> dict[str, Tensor]:
         """Every stage's output by name: encoder.0, …, decoder.1 … decoder.5 (upsampled, with its skip), head."""
-        if image.ndim != 4 or image.shape[1] != 3 or image.shape[2] % STRIDE or image.shape[3] % STRIDE:
-            raise ZooError(
-                f"the network takes (N, 3, H, W) with H and W multiples of {STRIDE}, not {tuple(image.shape)}"
-            )
+        check_sides(image)
         encoded = self.encoder(image)
         decoded = self.decoder(encoded)
         return (
@@ -99,6 +96,21 @@ class FastDepth(Portable, Pretrained, nn.Module):
             | {f"decoder.{j}": x for j, x in decoded.items()}
             | {"head": self.head(decoded[max(decoded)])}
         )
+
+
+def check_sides(image: Tensor) -> None:
+    """Raise ZooError for what no network takes."""
+    if image.ndim != 4 or image.shape[1] != 3 or image.shape[2] % STRIDE or image.shape[3] % STRIDE:
+        raise ZooError(f"the network takes (N, 3, H, W) with H and W multiples of {STRIDE}, not {tuple(image.shape)}")
+
+
+def network_of(variant: Variant) -> FastDepth:
+    """What computes a variant, in its dtype; its numbers are not there yet."""
+    if variant.dtype == "f32":
+        return FastDepth(variant)
+    from .quantized import QuantizedFastDepth
+
+    return QuantizedFastDepth(variant)
 
 
 def initialise(network: nn.Module, generator: torch.Generator | None = None, *, depth: float = 2.5) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
+from ..errors import ZooError
+
 if TYPE_CHECKING:
     from .network import FastDepth
 
@@ -29,9 +31,12 @@ class Pretrained:
         What it finds has no pinned digest; its structure is checked. Raises ZooError.
         """
         from ..weights import checkpoint, hub
+        from .network import network_of
 
         folder = hub.repository_folder(model, revision, cache_dir, local_files_only)
-        made: Any = cls(checkpoint.config(folder)[0])  # type: ignore[call-arg]
+        made: Any = network_of(checkpoint.config(folder)[0])
+        if not isinstance(made, cls):
+            raise ZooError(f"{model}: holds a {type(made).__name__}, not a {cls.__name__}")
         checkpoint.restore(made, folder / checkpoint.WEIGHTS)
         return cast(Self, made.eval())
 

@@ -17,6 +17,8 @@ GAP = 8
 LINE = 22
 UNKNOWN = 160  # grey, where there is no true depth
 
+COLUMNS = ("picture", "true depth", "predicted depth", "predicted - true")
+
 Rows = Sequence[dict[str, float]]
 
 
@@ -44,21 +46,28 @@ def _said(row: dict[str, float]) -> str:
 
 
 def draw(
-    network: Network, frames: Sequence[EvaluationFrame], titles: Sequence[str], path: Path, software: str = ""
+    network: Network,
+    frames: Sequence[EvaluationFrame],
+    titles: Sequence[str],
+    path: Path,
+    software: str = "",
+    columns: Sequence[str] = COLUMNS,
+    least: float = 0.5,
 ) -> None:
-    """Write a row for each frame. All rows share the two legends: of depth, and of the error, warm where too far."""
+    """Write a row for each frame. All rows share the two legends: of depth, and of the error, warm where too far, which
+    reaches at least `least` metres."""
     check_format(path)
     guesses = [predict(network, frame) for frame in frames]
     near, far = limits(np.concatenate([*(frame.depth[frame.mask] for frame in frames), *map(np.ravel, guesses)]))
     errors = [guess - frame.depth for guess, frame in zip(guesses, frames, strict=True)]
     size = np.concatenate([np.abs(e[frame.mask]) for e, frame in zip(errors, frames, strict=True)])
-    most = max(0.5, float(np.ceil(np.percentile(size, 98) * 2) / 2))
+    most = max(least, float(np.ceil(np.percentile(size, 98) / least) * least))
 
     (wide, high), step = TILE, TILE[1] + LINE + GAP
     lefts = [GAP + column * (wide + GAP) + (LEGEND if column == 3 else 0) for column in range(4)]
     canvas = Image.new("RGB", (lefts[3] + wide + GAP + LEGEND, LINE + len(frames) * step + GAP), "white")
     ink, font = ImageDraw.Draw(canvas), ImageFont.load_default(size=14)
-    for left, words in zip(lefts, ("picture", "true depth", "predicted depth", "predicted - true"), strict=True):
+    for left, words in zip(lefts, columns, strict=True):
         ink.text((left, GAP // 2), words, "grey", font)
     for place, (frame, guess, error) in enumerate(zip(frames, guesses, errors, strict=True)):
         top = LINE + place * step

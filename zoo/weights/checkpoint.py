@@ -20,6 +20,7 @@ FORMAT = "fastdepth-zoo/1"
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 FILES = (CONFIG, WEIGHTS)
+TENSORS = {"torch.float32": "F32", "torch.int8": "I8", "torch.int32": "I32"}  # torch's names, and safetensors'
 LARGEST_CONFIG = 2**20  # bytes
 
 
@@ -86,7 +87,7 @@ def noted(key: str) -> Callable[[Path], bool]:
 
 
 def restore(network: FastDepth, path: Path) -> None:
-    """Fill a network from a safetensors file: every tensor present, of its shape, float32, finite; nothing left over.
+    """Fill a network from a safetensors file: every tensor present, of its shape and type, finite; nothing left over.
 
     The header is judged before any tensor is read, so that a file cannot choose how much memory it takes.
     """
@@ -105,8 +106,8 @@ def restore(network: FastDepth, path: Path) -> None:
                 shape, dtype = tuple(found[k].get_shape()), found[k].get_dtype()
                 if shape != tuple(expected[k].shape):
                     wrong.append(f"{k} has shape {shape} instead of {tuple(expected[k].shape)}")
-                elif dtype != "F32":
-                    wrong.append(f"{k} holds {dtype} instead of F32")
+                elif dtype != TENSORS[str(expected[k].dtype)]:
+                    wrong.append(f"{k} holds {dtype} instead of {TENSORS[str(expected[k].dtype)]}")
             if not wrong:
                 tensors = {key: file.get_tensor(key) for key in expected}
     except (SafetensorError, OSError) as error:

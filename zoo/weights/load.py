@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from ..errors import ZooError
-from ..model.network import FastDepth, initialise
+from ..model.network import FastDepth, initialise, network_of
 from ..variant import Variant, variant
 from . import checkpoint, hub
 
@@ -30,7 +30,7 @@ def load(
     Raises ZooError when the weights are missing, damaged, or of another variant.
     """
     which, folder = identify(name)
-    network = FastDepth(which)
+    network = network_of(which)
     if pretrained:
         path = hub.resolve(
             which,
@@ -44,6 +44,8 @@ def load(
     else:
         if weights is not None:
             raise ZooError("weights= given together with pretrained=False; choose one")
+        if which.dtype != "f32":
+            raise ZooError(f"{which.name}: there are no random weights in {which.dtype}; zoo quantize makes them of others")
         initialise(network)
     return network.to(device).eval()
 

@@ -12,9 +12,9 @@ def double_on_read(plan: Plan) -> Plan:
 
     Condition: the doubling (and the addition after it) is the last thing its step does, and the only reader is a depthwise
     layer that does nothing to its input yet. The same numbers are added in the same order, so the results are equal; but
-    the doubled tensor, four times as large, is never written.
+    the doubled tensor, four times as large, is never written. In integers a sum that is cut at 255 twice is cut once.
     """
-    steps = list(plan.steps)
+    steps, parameters = list(plan.steps), dict(plan.parameters)
     for i, before in enumerate(steps):
         readers = plan.readers(before.result)
         tail = next((t for t in TAILS if before.workload.epilogue[-len(t) :] == t), None)
@@ -24,7 +24,9 @@ def double_on_read(plan: Plan) -> Plan:
             steps[i] = replace(before, workload=replace(before.workload, epilogue=kept), skip=None)
             workload = replace(readers[0].workload, prologue=tail)
             steps[j] = replace(readers[0], workload=workload, skip=before.skip)
-    return replace(plan, steps=tuple(steps))
+            if (scale := parameters.pop(f"{before.name}.skip_multiplier", None)) is not None:
+                parameters[f"{readers[0].name}.skip_multiplier"] = scale
+    return replace(plan, steps=tuple(steps), parameters=parameters)
 
 
 def _waits(step: Step, before: Step) -> bool:

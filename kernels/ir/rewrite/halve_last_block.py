@@ -17,7 +17,8 @@ def halve_last_block(plan: Plan, lanes: int) -> Plan:
     Condition: no channel of the result hangs on another, which is so for every convolution with operations on single
     elements around it; and what goes into a channel one to one, a depthwise layer's input and what is added, comes in the
     same two parts. Every number is computed from the same numbers in the same order, so the results are equal. Done where
-    H has at most half as many channels as there are lanes: there half a vector is enough for it.
+    H has at most half as many channels as there are lanes: there half a vector is enough for it. Not done for integers, whose
+    instructions multiply whole blocks.
     """
     parts = {part for parts in plan.concat.values() for part in parts}
     steps: list[Step] = []
@@ -45,7 +46,7 @@ def halve_last_block(plan: Plan, lanes: int) -> Plan:
 
 def halved(w: Workload, lanes: int) -> tuple[Workload, ...]:
     """The full blocks of a layer and its half one, where it has both; else the layer as it is."""
-    if w.kind not in KINDS or not halves(w.cout, lanes):
+    if w.kind not in KINDS or w.dtype.quantized or not halves(w.cout, lanes):
         return (w,)
     full = w.cout // lanes * lanes
     own = w.kind == "depthwise"

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ... import processor
+from ...dtype import DType
 from ...ir.workload import Workload
 from ..base import COMMAND, Description, Facts, Knobs, OnProgress, Target, Timer
 from . import space
+from .instructions import instruction_for
 
 if TYPE_CHECKING:
     from ...bench.peak import Peak
+    from ...device import Device
     from ...ir.plan import Array
     from ...ir.program import Program
 
@@ -36,6 +40,19 @@ class Cpu(Target):
     def runs_here(self) -> bool:
         """Whether architecture and features are this machine's."""
         return self.device.arch == processor.arch() and set(self.device.cpu_features) <= processor.features()
+
+    def for_dtype(self, dtype: DType) -> Device:
+        """With the dot product instruction that it has for integers, if it has one: this machine's own, or where this is
+        another machine the best of its class, whose features the loader then asks for."""
+        here = processor.features() if self.runs_here else None
+        there = [name for name in self.device.optional_features if here is None or name in here]
+        features = (*self.device.cpu_features, *there)
+        found = instruction_for(self.device.simd_lanes, features) if dtype.quantized else None
+        if found is None:
+            return self.device
+        required = tuple(dict.fromkeys((*self.device.cpu_features, *found.cpu_features)))
+        mattr = [*self.device.target.get("mattr", []), *found.mattr]
+        return replace(self.device, cpu_features=required, target={**self.device.target, "mattr": mattr})
 
     @property
     def summary(self) -> str:

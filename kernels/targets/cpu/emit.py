@@ -44,4 +44,5 @@ def _operand(operand: Operand) -> str:
     for extent in operand.shape[:0:-1]:
         strides.insert(0, strides[0] * extent)
     numbers = ["{" + ", ".join(map(str, values)) + "}" for values in (operand.shape, strides)]
-    return f"{{{PLACES[operand.place]}, {operand.offset}, {len(operand.shape)}, {numbers[0]}, {numbers[1]}}}"
+    code, bits = operand.dtype.dlpack
+    return f"{{{PLACES[operand.place]}, {operand.offset}, {code}, {bits}, {len(operand.shape)}, {', '.join(numbers)}}}"

@@ -9,16 +9,29 @@ from tvm.s_tir import Schedule
 from ...device import Device
 from ...ir.workload import PER_CHANNEL, Workload
 from ..base import Knobs
+from .instructions import instruction_for
+from .instructions.instruction import Instruction
 from .space import in_place
+from .tensorize import intrinsic
 
 
 def schedule(sch: Schedule, w: Workload, device: Device, knobs: Knobs) -> None:
     """Apply a legal setting to a workload's computation."""
     if w.kind == "head":
         across_lanes(sch, factor=_factor(w), **knobs)
-    else:
-        half = w.cout <= device.simd_lanes // 2  # one half of the lanes is computed, the other is zeros
-        register_tiles(sch, factor=_factor(w), pad=_pad(w, knobs), parts=1 + half, **knobs)
+        return
+    quantized = w.dtype.quantized
+    half = not quantized and w.cout <= device.simd_lanes // 2  # one half of the lanes is computed, the other is zeros
+    register_tiles(
+        sch,
+        factor=_factor(w),
+        pad=_pad(w, knobs),
+        parts=1 + half,
+        quads=quantized,
+        instruction=instruction_for(device.simd_lanes, device.cpu_features) if quantized else None,
+        broadcast=w.kind != "depthwise",
+        **knobs,
+    )
 
 
 def _pad(w: Workload, knobs: Knobs) -> str:
@@ -47,6 +60,9 @@ def register_tiles(
     factor: int,
     pad: str,
     parts: int,
+    quads: bool,
+    instruction: Instruction | None,
+    broadcast: bool,
 ) -> None:
     """for o: for h: for w: for reduction: vector
 
@@ -54,6 +70,9 @@ def register_tiles(
             for row tile: for column tile:
                 for reduction: unrolled tile_oc x tile_h x tile_w: vector accumulators in registers
                 unrolled tile_oc x tile_h x tile_w (x 2 x 2 where doubled) x parts of a vector: epilogue, write
+
+    `quads`: the innermost reduction is over four products, which one instruction computes for a whole vector, where there
+    is one; `broadcast`: of the same four numbers in every lane.
     """
     conv, result = sch.get_sblock("conv"), sch.get_sblock("result")
     if pad == "place":
@@ -81,15 +100,25 @@ def register_tiles(
     outer = len(sch.get_loops(result)) - 3 - parts
     loops = sch.get_loops(conv)
     tile, reduction = loops[outer : outer + 4], loops[outer + 4 :]
+    quad = [reduction.pop()] if quads else []
     head, *rest = reduction
-    if len(reduction) == 1:
+    if not rest:
         head, inner = sch.split(head, [None, unroll])
         rest = [inner]
-    sch.reorder(head, *rest, *tile)
-    for loop in (*rest, *tile[:3]):
+    *pixels, vector = tile
+    sch.reorder(head, *rest, *pixels, *quad, vector)
+    for loop in (*rest, *pixels):
         sch.unroll(loop)
-    sch.vectorize(tile[3])
+    if instruction:
+        sch.reorder(vector, *quad)
+    else:
+        for loop in quad:
+            sch.unroll(loop)
+        sch.vectorize(vector)
     init = sch.decompose_reduction(conv, head)
+    if instruction:
+        sch.tensorize(vector, intrinsic(instruction.lanes, broadcast=broadcast, scope="global" if pad == "none" else "local"))
+        sch.annotate(sch.get_loops(result)[0], "pragma_import_llvm", instruction.llvm)
     if pad == "place":  # every tap is code of its own, with conditions on whole rows and the first and last columns
         sch.unroll(head)
     _unroll_vector(sch, init, 4)

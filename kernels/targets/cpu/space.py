@@ -3,7 +3,7 @@
 tile_h, tile_w   the register tile: rows and columns of pixels
 tile_oc          and its channel blocks, one vector each
 task_h           rows of pixels that one task works through (and stages, where it pads)
-unroll           input channels per turn of the innermost loop
+unroll           input channels per turn of the innermost loop, or fours of them where one instruction takes four
 Sides are those of the convolution's result, before any doubling.
 """
 
@@ -17,6 +17,7 @@ from ...device import Device
 from ...errors import KernelError
 from ...ir.memory import LINE
 from ...ir.workload import PER_CHANNEL, Workload
+from ...layout import QUAD, quads
 from ..base import Knobs
 
 STAGE_BYTES = 1 << 18  # the most one task stages, unless one row of tiles needs more
@@ -39,7 +40,8 @@ def space(w: Workload, device: Device) -> Iterator[dict[str, int]]:
         return
     count = -(-w.cout // device.simd_lanes)
     stacked = (1,) if w.kind in PER_CHANNEL else divisors(count)
-    unrolls = [u for u in (1, 2, 4, 8, 16) if w.cin % u == 0] if w.kind == "pointwise" else [1]
+    depth = quads(w.cin) if w.dtype.quantized else w.cin
+    unrolls = [u for u in (1, 2, 4, 8, 16) if depth % u == 0] if w.kind == "pointwise" else [1]
     for tile_h, tile_w, tile_oc in product(divisors(height), divisors(width), stacked):
         if tile_h * tile_w * tile_oc + tile_oc + 1 > device.simd_registers:
             continue
@@ -50,8 +52,8 @@ def space(w: Workload, device: Device) -> Iterator[dict[str, int]]:
 
 def in_place(w: Workload) -> bool:
     """Whether the input is read where it lies, its padding made by conditions: where nothing else is done to it, and
-    few enough numbers read it that a copy of it does not pay."""
-    return w.kind in PER_CHANNEL and not w.prologue
+    few enough numbers read it that a copy of it does not pay. A copy of bytes does."""
+    return w.kind in PER_CHANNEL and not w.prologue and not w.dtype.quantized
 
 
 def staged(w: Workload, task_h: int, device: Device) -> int:
@@ -61,7 +63,8 @@ def staged(w: Workload, task_h: int, device: Device) -> int:
     depth = {"stem": w.cin, **dict.fromkeys(PER_CHANNEL, device.simd_lanes)}.get(
         w.kind, -(-w.cin // device.simd_lanes) * device.simd_lanes
     )
-    return w.dtype.bytes * depth * ((task_h - 1) * w.stride + w.kernel_size) * (w.width + 2 * (w.kernel_size // 2))
+    wide = w.width + 2 * (w.kernel_size // 2) + (QUAD if w.dtype.quantized else 0)
+    return w.dtype.bytes * depth * ((task_h - 1) * w.stride + w.kernel_size) * wide
 
 
 def default(w: Workload, device: Device) -> dict[str, int]:
@@ -115,7 +118,7 @@ def workspace(w: Workload, device: Device, k: Knobs) -> int:
     The accumulators usually live in registers.
     """
     tile = max(k["tile_w"], 1) * k.get("tile_h", 1) * k.get("tile_oc", 1) * device.simd_lanes
-    return staged(w, k.get("task_h", 1), device) + 2 * w.dtype.bytes * tile + 4 * LINE
+    return staged(w, k.get("task_h", 1), device) + 2 * w.dtype.accumulator.bytes * tile + 4 * LINE
 
 
 def features(w: Workload, device: Device, k: Knobs) -> list[float]:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from ...device import Device
+from ...dtype import format_of
 from ...ir.memory import LINE
 from ...ir.plan import Step
 from ...ir.program import Call, Operand, symbol
@@ -59,7 +60,7 @@ class CpuTimer:
 
         placed, used = [], 0
         for values in operands(w, self.device.simd_lanes):
-            placed.append(Operand("arena", used, values.shape, w.dtype))
+            placed.append(Operand("arena", used, values.shape, format_of(values.dtype)))
             used += -(-placed[-1].bytes // LINE) * LINE
         call = Call(Step("kernel", w, "x"), symbol(w), tuple(placed))
         required = "".join(f"{json.dumps(name)}, " for name in self.device.cpu_features)

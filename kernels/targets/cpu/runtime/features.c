@@ -13,7 +13,8 @@ static const struct {
 } FEATURES[] = {
     {"sse4.2", 1, 20, 0, ECX},       {"fma", 1, 12, 0x06, ECX},       {"avx2", 7, 5, 0x06, EBX},
     {"avx512f", 7, 16, 0xe6, EBX},   {"avx512dq", 7, 17, 0xe6, EBX},  {"avx512cd", 7, 28, 0xe6, EBX},
-    {"avx512bw", 7, 30, 0xe6, EBX},  {"avx512vl", 7, 31, 0xe6, EBX},
+    {"avx512bw", 7, 30, 0xe6, EBX},  {"avx512vl", 7, 31, 0xe6, EBX},  {"avx512vbmi", 7, 1, 0xe6, ECX},
+    {"avx512_vnni", 7, 11, 0xe6, ECX},
 };
 
 static unsigned saved_state(void) {

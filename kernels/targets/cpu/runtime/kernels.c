@@ -3,7 +3,7 @@
 #include "network.h"
 #include "pool.h"
 
-enum { TENSOR = 7, CPU = 1, FLOAT = 2 };
+enum { TENSOR = 7, CPU = 1 };
 
 extern int (*__TVMBackendParallelLaunch)(task *, void *, int);
 extern void *(*__TVMBackendAllocWorkspace)(int, int, uint64_t, int, int);
@@ -25,7 +25,7 @@ tensor tensor_at(const operand *o, char *base) {
     return (tensor){.data = base + o->offset,
                     .device = {CPU, 0},
                     .ndim = o->axes,
-                    .dtype = {FLOAT, 32, 1},
+                    .dtype = {o->code, o->bits, 1},
                     .shape = o->shape,
                     .strides = o->strides};
 }

@@ -9,7 +9,7 @@ typedef struct {
     void *data;
     struct { int32_t type, id; } device; /* 1, 0: CPU */
     int32_t ndim;
-    struct { uint8_t code, bits; uint16_t lanes; } dtype; /* 2, 32, 1: float32 */
+    struct { uint8_t code, bits; uint16_t lanes; } dtype; /* as DLPack counts: 2, 32, 1 is float32 */
     const int64_t *shape, *strides;
     uint64_t byte_offset;
 } tensor;
@@ -22,13 +22,14 @@ typedef struct {
 
 typedef int kernel(void *self, const argument *arguments, int32_t count, argument *result);
 
-enum { MOST_OPERANDS = 5, MOST_AXES = 5 };
+enum { MOST_OPERANDS = 7, MOST_AXES = 6 };
 
 typedef enum { IN_ARENA, IN_PARAMETERS, IN_IMAGE, IN_DEPTH } place;
 
 typedef struct {
     place where;
     size_t offset; /* bytes */
+    uint8_t code, bits;
     int32_t axes;
     int64_t shape[MOST_AXES], strides[MOST_AXES];
 } operand;
@@ -37,7 +38,7 @@ typedef struct {
     const char *name;
     kernel *run;
     int32_t count;
-    operand operands[MOST_OPERANDS]; /* x, k, b, (skip), y */
+    operand operands[MOST_OPERANDS]; /* x, k, b, (m), (skip, (r)), y */
 } step;
 
 extern const step network_steps[];
