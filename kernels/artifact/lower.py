@@ -25,7 +25,7 @@ QUANTIZED = ("multiplier", "skip_multiplier")
 
 def lower(plan: Plan, device: Device, records: Mapping[Workload, Record]) -> Program:
     """Choose knobs (the records', else the default), pack the parameters, give every tensor its place."""
-    lanes, dtype = device.simd_lanes, plan.dtype
+    lanes, dtype, target = device.simd_lanes, plan.dtype, target_of(device)
     shapes = {name: blocked_shape(shape, lanes) for name, shape in plan.shapes().items()}
     sizes = {n: dtype.bytes * prod(s) for n, s in shapes.items() if n not in (plan.input, plan.output)}
     inner = [part for parts in plan.concat.values() for part in parts]
@@ -61,14 +61,14 @@ def lower(plan: Plan, device: Device, records: Mapping[Workload, Record]) -> Pro
         learnt, skip = [], [tensor(step.skip)] if step.skip else []
         if own["weight"] is not None:
             learnt.append(parameter(pack(step.workload, own["weight"], lanes), dtype.weight))
-            learnt.append(parameter(pack_bias(step.workload, own["bias"], lanes), dtype.accumulator))
+            bias = own["bias"] + target.offset(step.workload) * own["weight"].sum((1, 2, 3), own["bias"].dtype)
+            learnt.append(parameter(pack_bias(step.workload, bias, lanes), dtype.accumulator))
         if own["multiplier"] is not None:
             learnt.append(parameter(pack_bias(step.workload, own["multiplier"], lanes), F32))
         if own["skip_multiplier"] is not None:
             skip.append(parameter(own["skip_multiplier"], F32))
         operands = (tensor(step.source), *learnt, *skip, tensor(step.result))
         calls.append(Call(step, symbol(step.workload), operands))
-    target = target_of(device)
     known = {w: record for w in plan.workloads if (record := _record(w, target, records))}
     knobs = {w: known[w].knobs if w in known else target.default(w) for w in plan.workloads}
     provenance = {w: known[w].provenance if w in known else "default" for w in plan.workloads}

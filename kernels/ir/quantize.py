@@ -53,9 +53,9 @@ def quantize(plan: Plan, layers: Mapping[str, Integers]) -> Plan:
         if "relu6" in step.workload.epilogue and TOP * y > CEILING * (1 + 1e-6):
             raise KernelError(f"{step.name}: a scale of {y:.4g} reaches beyond the {CEILING:g} of its ReLU6")
         parameters |= {f"{step.name}.weight": own.weight, f"{step.name}.bias": own.bias}
-        parameters[f"{step.name}.multiplier"] = (
-            own.input_scale * own.weight_scale.astype(np.float64) / y
-        ).astype(np.float32)
+        parameters[f"{step.name}.multiplier"] = (own.input_scale * own.weight_scale.astype(np.float64) / y).astype(
+            np.float32
+        )
         if step.skip:
             parameters[f"{step.name}.skip_multiplier"] = np.array([scales[step.skip] / y], np.float32)
         epilogue = tuple("relu" if name == "relu6" else name for name in step.workload.epilogue)

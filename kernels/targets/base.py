@@ -63,8 +63,14 @@ class Target(ABC):
         """The device, with what kernels of a dtype use of it beyond what all kernels do. Raises KernelError where there are
         no kernels of that dtype."""
         if dtype != F32:
-            raise KernelError(f"{self.device.name}: there are no {dtype} kernels for devices of kind {self.device.kind}")
+            raise KernelError(
+                f"{self.device.name}: there are no {dtype} kernels for devices of kind {self.device.kind}"
+            )
         return self.device
+
+    def offset(self, w: Workload) -> int:
+        """What a quantised kernel takes from the numbers that it reads, so that the bias must make up for it."""
+        return 0
 
     @property
     @abstractmethod

@@ -56,12 +56,12 @@ def quantize(
     variant, folder = identify(model)
     ours = checkpoint.noted("quantized")
     sources = [folder / name for name in checkpoint.FILES] if folder else []
-    outputs.claim(
-        [(out / name, ours) for name in (*checkpoint.FILES, CARD, PICTURE)], sources, overwrite=overwrite
-    )
+    outputs.claim([(out / name, ours) for name in (*checkpoint.FILES, CARD, PICTURE)], sources, overwrite=overwrite)
     found = read(dataset, scale)
     if len(found) <= hold_out:
-        raise ZooError(f"{dataset}: {len(found)} frames, of which {hold_out} are held out; none are left to calibrate on")
+        raise ZooError(
+            f"{dataset}: {len(found)} frames, of which {hold_out} are held out; none are left to calibrate on"
+        )
     torch.set_num_threads(threads)
     network = load(model)
     chosen = found[: len(found) - hold_out]
@@ -75,7 +75,10 @@ def quantize(
         )
         held_out, more = evaluation_frames(found[-hold_out:], how, on_progress)
         report([*skipped, *more])
-        scores = {"f32": evaluate(network, held_out, on_progress)[0], "int8": evaluate(integers, held_out, on_progress)[0]}
+        scores = {
+            "f32": evaluate(network, held_out, on_progress)[0],
+            "int8": evaluate(integers, held_out, on_progress)[0],
+        }
         apart = _apart(network, integers, held_out)
     sha256 = checkpoint.digest(resolve(variant, weights=folder))
     mean, most = sum(a for a, _ in apart) / len(apart), max(b for _, b in apart)
@@ -83,7 +86,13 @@ def quantize(
     notes = {"quantized": facts, "protocol": how.name, "frames": len(held_out), "held_out": scores}
     checkpoint.save(integers, out, notes)
     worst = max(range(len(apart)), key=lambda i: apart[i][1])
-    _draw(network, integers, held_out[worst], f"{held_out[worst].name}: at most {most:.2f} m apart", out / PICTURE)
+    _draw(
+        network,
+        integers,
+        held_out[worst],
+        f"{Path(held_out[worst].name).name}: at most {most:.2f} m apart",
+        out / PICTURE,
+    )
     (out / CARD).write_text(_card(integers.variant.name, notes), "utf-8")
     if json:
         console.show_json({"folder": str(out), "model": integers.variant.name, **notes})
@@ -99,9 +108,7 @@ def quantize(
     console.out.print(f"try: zoo compile -m {out} --device host", soft_wrap=True)
 
 
-def _apart(
-    network: FastDepth, integers: FastDepth, frames: Sequence[EvaluationFrame]
-) -> list[tuple[float, float]]:
+def _apart(network: FastDepth, integers: FastDepth, frames: Sequence[EvaluationFrame]) -> list[tuple[float, float]]:
     """(mean, largest) difference of two networks' depths in metres, a frame each."""
     import numpy as np
 

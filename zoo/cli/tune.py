@@ -38,8 +38,8 @@ def tune(
     """Search for faster knobs, layer by layer, guided by a model of everything measured so far (XGBoost)."""
     from ..kernels.ir.rewrite import rewrite
     from ..kernels.records import append, begun, best, path_of, present
-    from ..kernels.tuning.boards import Boards, reach
     from ..kernels.targets import target_of
+    from ..kernels.tuning.boards import Boards, reach
     from ..kernels.tuning.search import tune as run
     from ..weights.load import identify, load
     from .compile import plan_of

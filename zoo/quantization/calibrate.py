@@ -39,13 +39,10 @@ def quantize(
             on_image(count)
     if not largest:
         raise ZooError("quantisation is calibrated on pictures, and there are none")
-    scale = IMAGE
-    for name in found.order:
+    scale = IMAGE  # of what the next layer reads
+    for name, after in zip(found.order, [*found.order[1:], None], strict=True):
         layer, integers = network.get_submodule(name), found.layer(name)
         assert isinstance(layer, ConvNormAct)
-        if name != found.order[0]:
-            scale = max(min(largest[name], ceiling), LEAST) / TOP
-        ceiling = CEILING if isinstance(layer.activation, nn.ReLU6) else float("inf")
         weight, bias = folded(layer)
         own = (weight.abs().amax((1, 2, 3)).clamp(min=1e-12) / LARGEST_WEIGHT).float()
         integers.input_scale.copy_(torch.tensor(scale))
@@ -53,6 +50,9 @@ def quantize(
         integers.weight.copy_((weight / own.double()[:, None, None, None]).round())
         steps = integers.input_scale.double() * own.double()
         integers.bias.copy_((bias / steps).round().clamp(-(2**30), 2**30))
+        if after:
+            ceiling = CEILING if isinstance(layer.activation, nn.ReLU6) else float("inf")
+            scale = max(min(largest[after], ceiling), LEAST) / TOP
     return found.eval()
 
 

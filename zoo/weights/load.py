@@ -45,7 +45,9 @@ def load(
         if weights is not None:
             raise ZooError("weights= given together with pretrained=False; choose one")
         if which.dtype != "f32":
-            raise ZooError(f"{which.name}: there are no random weights in {which.dtype}; zoo quantize makes them of others")
+            raise ZooError(
+                f"{which.name}: there are no random weights in {which.dtype}; zoo quantize makes them of others"
+            )
         initialise(network)
     return network.to(device).eval()
 

@@ -54,6 +54,12 @@ class Cpu(Target):
         mattr = [*self.device.target.get("mattr", []), *found.mattr]
         return replace(self.device, cpu_features=required, target={**self.device.target, "mattr": mattr})
 
+    def offset(self, w: Workload) -> int:
+        """Its instruction's, but of a head, which is computed without one."""
+        quantized = w.dtype.quantized and w.kind != "head"
+        found = instruction_for(self.device.simd_lanes, self.device.cpu_features) if quantized else None
+        return found.offset if found else 0
+
     @property
     def summary(self) -> str:
         """Its vector registers."""

@@ -18,6 +18,7 @@ from . import ARCHS
 # Features that the loader can look for (runtime/features.c), in LLVM's words, and in the kernel's where those differ
 FEATURES = {"sse4.2": "sse4.2", "fma": "fma", "avx2": "avx2"}
 FEATURES |= {f"avx512{part}": f"avx512{part}" for part in ("f", "bw", "cd", "dq", "vl")}
+FEATURES |= {"avx512vbmi": "avx512vbmi", "avx512vnni": "avx512_vnni", "avxvnni": "avx_vnni", "i8mm": "i8mm"}
 FEATURES |= {"lse": "atomics", "fullfp16": "asimdhp", "dotprod": "asimddp"}
 VECTORS = (("avx512f", 16, 32), ("avx2", 8, 16), ("", 4, 16))  # feature, lanes, registers; the first that is there
 NEON = (4, 32)

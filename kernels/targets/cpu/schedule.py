@@ -117,7 +117,9 @@ def register_tiles(
         sch.vectorize(vector)
     init = sch.decompose_reduction(conv, head)
     if instruction:
-        sch.tensorize(vector, intrinsic(instruction.lanes, broadcast=broadcast, scope="global" if pad == "none" else "local"))
+        sch.tensorize(
+            vector, intrinsic(instruction.lanes, broadcast=broadcast, scope="global" if pad == "none" else "local")
+        )
         sch.annotate(sch.get_loops(result)[0], "pragma_import_llvm", instruction.llvm)
     if pad == "place":  # every tap is code of its own, with conditions on whole rows and the first and last columns
         sch.unroll(head)

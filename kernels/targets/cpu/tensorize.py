@@ -23,33 +23,33 @@ def _of_one(lanes, scope):  # type: ignore[no-untyped-def] # TVMScript
     sums, bytes_ = f"int32x{lanes}", f"int8x{QUAD * lanes}"
 
     @T.prim_func(s_tir=True)
-    def block(x: T.handle, k: T.handle, acc: T.handle) -> None:
-        X = T.match_buffer(x, (QUAD,), "uint8", offset_factor=1, scope=scope)
-        K = T.match_buffer(k, (lanes, QUAD), "int8", offset_factor=1)
-        C = T.match_buffer(acc, (lanes,), "int32", offset_factor=1, scope="local")
+    def block(x_: T.handle, k_: T.handle, acc_: T.handle) -> None:
+        x = T.match_buffer(x_, (QUAD,), "uint8", offset_factor=1, scope=scope)
+        k = T.match_buffer(k_, (lanes, QUAD), "int8", offset_factor=1)
+        acc = T.match_buffer(acc_, (lanes,), "int32", offset_factor=1, scope="local")
         with T.sblock("root"):
-            T.reads(C[0:lanes], X[0:QUAD], K[0:lanes, 0:QUAD])
-            T.writes(C[0:lanes])
+            T.reads(acc[0:lanes], x[0:QUAD], k[0:lanes, 0:QUAD])
+            T.writes(acc[0:lanes])
             for i in T.serial(0, lanes):
                 for t in T.serial(0, QUAD):
                     with T.sblock("update"):
                         vi, vt = T.axis.remap("SR", [i, t])
-                        C[vi] = C[vi] + T.cast(X[vt], "int32") * T.cast(K[vi, vt], "int32")
+                        acc[vi] = acc[vi] + T.cast(x[vt], "int32") * T.cast(k[vi, vt], "int32")
 
     @T.prim_func(s_tir=True)
-    def instruction(x: T.handle, k: T.handle, acc: T.handle) -> None:
-        X = T.match_buffer(x, (QUAD,), "uint8", offset_factor=1, scope=scope)
-        K = T.match_buffer(k, (lanes, QUAD), "int8", offset_factor=1)
-        C = T.match_buffer(acc, (lanes,), "int32", offset_factor=1, scope="local")
+    def instruction(x_: T.handle, k_: T.handle, acc_: T.handle) -> None:
+        x = T.match_buffer(x_, (QUAD,), "uint8", offset_factor=1, scope=scope)
+        k = T.match_buffer(k_, (lanes, QUAD), "int8", offset_factor=1)
+        acc = T.match_buffer(acc_, (lanes,), "int32", offset_factor=1, scope="local")
         with T.sblock("root"):
-            T.reads(C[0:lanes], X[0:QUAD], K[0:lanes, 0:QUAD])
-            T.writes(C[0:lanes])
-            C[T.ramp(T.int32(0), 1, lanes)] = T.call_extern(
+            T.reads(acc[0:lanes], x[0:QUAD], k[0:lanes, 0:QUAD])
+            T.writes(acc[0:lanes])
+            acc[T.ramp(T.int32(0), 1, lanes)] = T.call_extern(
                 sums,
                 "fd_dot",
-                C.vload([0], sums),
-                T.reinterpret(X.vload([0], f"uint8x{QUAD}"), dtype="int32"),
-                K.vload([0, 0], bytes_),
+                acc.vload([0], sums),
+                T.reinterpret(x.vload([0], f"uint8x{QUAD}"), dtype="int32"),
+                k.vload([0, 0], bytes_),
             )
 
     return block, instruction
@@ -59,29 +59,29 @@ def _of_each(lanes, scope):  # type: ignore[no-untyped-def] # TVMScript
     sums, bytes_ = f"int32x{lanes}", f"int8x{QUAD * lanes}"
 
     @T.prim_func(s_tir=True)
-    def block(x: T.handle, k: T.handle, acc: T.handle) -> None:
-        X = T.match_buffer(x, (QUAD, lanes), "uint8", offset_factor=1, scope=scope)
-        K = T.match_buffer(k, (lanes, QUAD), "int8", offset_factor=1)
-        C = T.match_buffer(acc, (lanes,), "int32", offset_factor=1, scope="local")
+    def block(x_: T.handle, k_: T.handle, acc_: T.handle) -> None:
+        x = T.match_buffer(x_, (QUAD, lanes), "uint8", offset_factor=1, scope=scope)
+        k = T.match_buffer(k_, (lanes, QUAD), "int8", offset_factor=1)
+        acc = T.match_buffer(acc_, (lanes,), "int32", offset_factor=1, scope="local")
         with T.sblock("root"):
-            T.reads(C[0:lanes], X[0:QUAD, 0:lanes], K[0:lanes, 0:QUAD])
-            T.writes(C[0:lanes])
+            T.reads(acc[0:lanes], x[0:QUAD, 0:lanes], k[0:lanes, 0:QUAD])
+            T.writes(acc[0:lanes])
             for i in T.serial(0, lanes):
                 for t in T.serial(0, QUAD):
                     with T.sblock("update"):
                         vi, vt = T.axis.remap("SR", [i, t])
-                        C[vi] = C[vi] + T.cast(X[vt, vi], "int32") * T.cast(K[vi, vt], "int32")
+                        acc[vi] = acc[vi] + T.cast(x[vt, vi], "int32") * T.cast(k[vi, vt], "int32")
 
     @T.prim_func(s_tir=True)
-    def instruction(x: T.handle, k: T.handle, acc: T.handle) -> None:
-        X = T.match_buffer(x, (QUAD, lanes), "uint8", offset_factor=1, scope=scope)
-        K = T.match_buffer(k, (lanes, QUAD), "int8", offset_factor=1)
-        C = T.match_buffer(acc, (lanes,), "int32", offset_factor=1, scope="local")
+    def instruction(x_: T.handle, k_: T.handle, acc_: T.handle) -> None:
+        x = T.match_buffer(x_, (QUAD, lanes), "uint8", offset_factor=1, scope=scope)
+        k = T.match_buffer(k_, (lanes, QUAD), "int8", offset_factor=1)
+        acc = T.match_buffer(acc_, (lanes,), "int32", offset_factor=1, scope="local")
         with T.sblock("root"):
-            T.reads(C[0:lanes], X[0:QUAD, 0:lanes], K[0:lanes, 0:QUAD])
-            T.writes(C[0:lanes])
-            C[T.ramp(T.int32(0), 1, lanes)] = T.call_extern(
-                sums, "fd_dots", C.vload([0], sums), X.vload([0, 0], f"uint8x{QUAD * lanes}"), K.vload([0, 0], bytes_)
+            T.reads(acc[0:lanes], x[0:QUAD, 0:lanes], k[0:lanes, 0:QUAD])
+            T.writes(acc[0:lanes])
+            acc[T.ramp(T.int32(0), 1, lanes)] = T.call_extern(
+                sums, "fd_dots", acc.vload([0], sums), x.vload([0, 0], f"uint8x{QUAD * lanes}"), k.vload([0, 0], bytes_)
             )
 
     return block, instruction

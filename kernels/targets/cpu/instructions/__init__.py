@@ -5,15 +5,15 @@ Each is a few lines of LLVM's language, inlined into the kernels: what TVM sees 
 fd_dot   (acc: lanes x i32, x: i32, k: 4 lanes x i8)             acc[i] + the sum over t of x[t] k[4 i + t]
 fd_dots  (acc: lanes x i32, x: 4 lanes x i8, k: 4 lanes x i8)    acc[i] + the sum over t of x[lanes t + i] k[4 i + t]
 
-for x unsigned and k signed. So a new instruction needs no schedule of its own.
+for x unsigned and k signed; an instruction may take x minus an offset. So a new one needs no schedule of its own.
 """
 
 from __future__ import annotations
 
-from . import vpdpbusd
+from . import neon, vpdpbusd
 from .instruction import Instruction
 
-INSTRUCTIONS: tuple[Instruction, ...] = (vpdpbusd.INSTRUCTION,)
+INSTRUCTIONS: tuple[Instruction, ...] = (vpdpbusd.AVX512, vpdpbusd.AVX, neon.USDOT, neon.SDOT)  # the better ones first
 
 
 def instruction_for(lanes: int, cpu_features: tuple[str, ...]) -> Instruction | None:

@@ -1,24 +1,16 @@
-"""vpdpbusd of AVX-512 VNNI: sixteen sums of four products, unsigned by signed (Intel SDM, volume 2C). The bytes of four
-neighbouring pixels are brought together by vpermb of AVX-512 VBMI."""
+"""vpdpbusd of AVX-512 VNNI and of AVX-VNNI: sums of four products, unsigned by signed (Intel SDM, volume 2C). The bytes of four
+neighbouring pixels are brought together by shuffles, with AVX-512 VBMI by one vpermb."""
 
-from .instruction import Instruction, transposed
+from .instruction import QUAD, Instruction, dot
 
-LLVM = f"""
-declare <16 x i32> @llvm.x86.avx512.vpdpbusd.512(<16 x i32>, <64 x i8>, <64 x i8>)
 
-define <16 x i32> @fd_dot(<16 x i32> %acc, i32 %x, <64 x i8> %k) alwaysinline nounwind {{
-  %one = insertelement <16 x i32> poison, i32 %x, i64 0
-  %all = shufflevector <16 x i32> %one, <16 x i32> poison, <16 x i32> zeroinitializer
-  %bytes = bitcast <16 x i32> %all to <64 x i8>
-  %sum = call <16 x i32> @llvm.x86.avx512.vpdpbusd.512(<16 x i32> %acc, <64 x i8> %bytes, <64 x i8> %k)
-  ret <16 x i32> %sum
-}}
+def llvm(lanes: int) -> str:
+    """Its functions for vectors of so many sums."""
+    sums, fours = f"<{lanes} x i32>", f"<{QUAD * lanes} x i8>"
+    name = f"@llvm.x86.avx512.vpdpbusd.{32 * lanes}"
+    body = f"%sum = call {sums} {name}({sums} %acc, {fours} %x4, {fours} %k)"
+    return f"declare {sums} {name}({sums}, {fours}, {fours})\n{dot(lanes, body)}"
 
-define <16 x i32> @fd_dots(<16 x i32> %acc, <64 x i8> %x, <64 x i8> %k) alwaysinline nounwind {{
-  %fours = shufflevector <64 x i8> %x, <64 x i8> poison, <64 x i32> <{transposed(16)}>
-  %sum = call <16 x i32> @llvm.x86.avx512.vpdpbusd.512(<16 x i32> %acc, <64 x i8> %fours, <64 x i8> %k)
-  ret <16 x i32> %sum
-}}
-"""
 
-INSTRUCTION = Instruction("vpdpbusd", 16, ("avx512_vnni", "avx512vbmi"), ("+avx512vnni", "+avx512vbmi"), LLVM)
+AVX512 = Instruction("vpdpbusd", 16, ("avx512_vnni", "avx512vbmi"), ("+avx512vnni", "+avx512vbmi"), llvm(16))
+AVX = Instruction("vpdpbusd", 8, ("avx_vnni",), ("+avxvnni",), llvm(8))
