@@ -71,6 +71,27 @@ def fastdepth_pruned(
     return _zoo("weights.load").load("fastdepth_pruned", pretrained, **options)
 
 
+def fastdepth_pruned_int8(
+    pretrained=True,
+    *,
+    weights=None,
+    progress=True,
+    revision=None,
+    cache_dir=None,
+    local_files_only=False,
+    device="cpu",
+):
+    """fastdepth_pruned in integers: int8 weights, uint8 results, a quarter of the size. Compiled artifacts give the same.
+
+    Input (N, 3, H, W): RGB in [0, 1], sides multiples of 32, no mean subtracted. Output (N, 1, H, W): metres, >= 0.
+    In eval mode. Weights: MIT; made by `zoo quantize`, see zoo/checkpoints/fastdepth_pruned_int8/README.md. PyTorch computes
+    it exactly and slowly; `zoo compile` makes it fast. `weights`: your own safetensors file or checkpoint folder.
+    """
+    options = {"weights": weights, "progress": progress, "revision": revision, "cache_dir": cache_dir}
+    options |= {"local_files_only": local_files_only, "device": device}
+    return _zoo("weights.load").load("fastdepth_pruned_int8", pretrained, **options)
+
+
 def fastdepth_netadapt(
     pretrained=True,
     *,

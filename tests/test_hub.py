@@ -68,7 +68,7 @@ def test_from_github_s_clone(cache, tmp_path):
         tmp_path,
         TORCH_HOME=cache,
     )
-    assert "['fastdepth', 'fastdepth_netadapt', 'fastdepth_pruned', 'transforms']" in out
+    assert "['fastdepth', 'fastdepth_netadapt', 'fastdepth_pruned', 'fastdepth_pruned_int8', 'transforms']" in out
     for promise in ("metres", "[0, 1]", "MIT", "multiples of 32"):
         assert promise in out
 
@@ -81,9 +81,11 @@ def test_every_variant_of_the_catalogue_is_an_entry_point(tmp_path):
         sys.path.insert(0, {str(ROOT)!r})
         import hubconf
         entries = {{name for name, entry in vars(hubconf).items() if inspect.isfunction(entry) and name[0] != "_"}}
-        assert {{v.name for v in hubconf._zoo("variant").catalogue()}} <= entries
+        catalogue = hubconf._zoo("variant").catalogue
+        whole = {{v.name for v in catalogue(quantized=True)}}
+        assert {{v.name for v in catalogue()}} | whole | {{"transforms"}} == entries
         for name in entries - {{"transforms"}}:
-            assert getattr(hubconf, name)(pretrained=False).variant.name == name
+            assert getattr(hubconf, name)(pretrained=name in whole).variant.name == name
             assert inspect.signature(getattr(hubconf, name)) == inspect.signature(hubconf.fastdepth)
         """,
         tmp_path,

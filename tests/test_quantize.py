@@ -8,7 +8,7 @@ import torch
 
 import zoo as package
 from conftest import FAMILY, seeded, small_frames
-from zoo.cli.compile import plan_of
+from zoo.cli.compile import in_dtype, plan_of
 from zoo.data.rooms import render
 from zoo.errors import ZooError
 from zoo.kernels.artifact.build import build
@@ -25,7 +25,8 @@ from zoo.model.network import FastDepth
 from zoo.model.quantized import QuantizedFastDepth
 from zoo.model.quantized import quantizable as can_be
 from zoo.quantization.calibrate import quantize as calibrate
-from zoo.weights import checkpoint
+from zoo.variant import catalogue, variant
+from zoo.weights import checkpoint, hub
 
 IMAGES = [torch.rand(1, 3, 32, 64, generator=torch.Generator().manual_seed(i)) for i in range(3)]
 
@@ -171,3 +172,24 @@ def test_the_command_says_what_it_costs_and_writes_over_nothing(zoo, tmp_path):
     code, _, complaint = zoo(*words)
     assert code == 2
     assert "config.json" in complaint
+
+
+def test_a_dtype_is_the_model_s_own_or_that_of_one_made_of_it(saved):
+    assert in_dtype("fastdepth_pruned", "int8") == "fastdepth_pruned_int8"
+    assert in_dtype("fastdepth_pruned", "f32") == "fastdepth_pruned"
+    assert in_dtype(str(saved), "int8") == str(saved)
+    for model, dtype, reason in (
+        ("fastdepth", "int8", "zoo quantize -m fastdepth --dataset FRAMES"),
+        ("fastdepth_pruned_int8", "f32", "give the network that it was made of"),
+        ("fastdepth", "int3", "there are f32 and int8"),
+    ):
+        with pytest.raises(ZooError, match=reason):
+            in_dtype(model, dtype)
+
+
+@pytest.mark.parametrize("v", catalogue(quantized=True), ids=lambda v: v.name)
+def test_what_is_bundled_in_integers_is_of_a_bundled_network(v):
+    hub.resolve(v)  # its size and digest
+    notes = checkpoint.config(hub.BUNDLED / v.name)[1]["quantized"]
+    assert variant(notes["of"]).weights.sha256 == notes["sha256"]
+    assert package.load(v.name).variant.name == v.name

@@ -137,15 +137,18 @@ def _frozen(value: Any) -> Any:
 
 
 @cache
-def catalogue(*, study: bool = False) -> tuple[Variant, ...]:
-    """Every variant of the zoo, in order of name; or those without weights: for studies of the design, or not trained yet."""
-    folder = FOLDER / "study" if study else FOLDER
+def catalogue(*, study: bool = False, quantized: bool = False) -> tuple[Variant, ...]:
+    """Every variant of the zoo, in order of name; or those without weights: for studies of the design, or not trained yet;
+    or those in integers, made of others."""
+    folder = FOLDER / "study" if study else FOLDER / "quantized" if quantized else FOLDER
     return tuple(parse(tomllib.loads(path.read_text("utf-8"))) for path in sorted(folder.glob("*.toml")))
 
 
 def variant(name: str) -> Variant:
     """The variant of that name. Raises ZooError with the known names."""
-    for known in (*catalogue(), *catalogue(study=True)):
+    for known in (*catalogue(), *catalogue(quantized=True), *catalogue(study=True)):
         if known.name == name:
             return known
-    raise ZooError(f"unknown variant {name!r}; known: {', '.join(v.name for v in catalogue())}")
+    raise ZooError(
+        f"unknown variant {name!r}; known: {', '.join(v.name for v in (*catalogue(), *catalogue(quantized=True)))}"
+    )

@@ -57,8 +57,9 @@ def lower(plan: Plan, device: Device, records: Mapping[Workload, Record]) -> Pro
 
     calls = []
     for step in plan.steps:
-        own = {key: plan.parameters.get(f"{step.name}.{key}") for key in ("weight", "bias", *QUANTIZED)}
-        learnt, skip = [], [tensor(step.skip)] if step.skip else []
+        own: dict[str, Any] = {key: plan.parameters.get(f"{step.name}.{key}") for key in ("weight", "bias", *QUANTIZED)}
+        learnt: list[Operand] = []
+        skip = [tensor(step.skip)] if step.skip else []
         if own["weight"] is not None:
             learnt.append(parameter(pack(step.workload, own["weight"], lanes), dtype.weight))
             bias = own["bias"] + target.offset(step.workload) * own["weight"].sum((1, 2, 3), own["bias"].dtype)

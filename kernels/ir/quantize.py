@@ -79,9 +79,9 @@ def quantizable(plan: Plan, step: Step) -> None:
 
 def requantized(sums: NDArray[np.int32], multiplier: NDArray[np.float32]) -> NDArray[np.float32]:
     """Sums (C, H, W) -> whole numbers 0..255 at the result's scale, as float32: one product, rounded half to even."""
-    return np.rint(np.clip(sums.astype(np.float32) * multiplier[:, None, None], 0, TOP))
+    return np.asarray(np.rint(np.clip(sums.astype(np.float32) * multiplier[:, None, None], 0, TOP)))
 
 
 def add_skip(y: NDArray[Any], skip: NDArray[np.uint8], multiplier: NDArray[np.float32]) -> NDArray[np.float32]:
     """Two terms in whole numbers -> their sum at y's scale, at most 255."""
-    return np.minimum(y.astype(np.float32) + np.rint(skip.astype(np.float32) * multiplier), np.float32(TOP))
+    return np.asarray(np.minimum(y.astype(np.float32) + np.rint(skip.astype(np.float32) * multiplier), np.float32(TOP)))

@@ -31,7 +31,7 @@ def run_step(plan: Plan, step: Step, tensors: Mapping[str, Array]) -> Array:
     if step.workload.kind == "pool":
         return maximum(tensors[step.source], step.workload.kernel_size, step.workload.stride)
     if step.workload.dtype.quantized:
-        return _run_quantized(plan, step, tensors)
+        return np.asarray(_run_quantized(plan, step, tensors))
     own = {key: plan.parameters[f"{step.name}.{key}"] for key in KEYS if f"{step.name}.{key}" in plan.parameters}
     column = {key: values[:, None, None] for key, values in own.items() if key != "weight"}
     y = convolve(
@@ -47,7 +47,8 @@ def run_step(plan: Plan, step: Step, tensors: Mapping[str, Array]) -> Array:
 
 def _run_quantized(plan: Plan, step: Step, tensors: Mapping[str, Any]) -> Any:
     """One step in integers: uint8, and metres in float32 from the head."""
-    w, own = step.workload, {key: plan.parameters.get(f"{step.name}.{key}") for key in QUANTIZED}
+    w = step.workload
+    own: dict[str, Any] = {key: plan.parameters.get(f"{step.name}.{key}") for key in QUANTIZED}
     x = tensors[step.source]
     if w.kind == "stem":
         x = np.rint(np.clip(x * np.float32(TOP), 0, TOP))

@@ -27,6 +27,9 @@ def compile_(
     device: Annotated[str | None, typer.Option(help="A device (zoo devices), host, or a .toml file.")] = None,
     target: TvmTarget = None,
     model: Model = "fastdepth_pruned",
+    dtype: Annotated[
+        str | None, typer.Option(help="f32 or int8; default: what the model is in. zoo quantize makes int8 of f32.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Folder to write; default build/MODEL-DEVICE.")
     ] = None,
@@ -51,6 +54,7 @@ def compile_(
     if not (device or target):
         raise ZooError("give --device NAME (zoo devices) or --target JSON")
     made_for = chosen(device, target)
+    model = in_dtype(model, dtype) if dtype else model
     variant, folder = identify(model)
     height, width = sides(input_) if input_ else variant.input
     out = out or Path("build") / f"{variant.name}-{device if device == 'host' else made_for.name}"
@@ -116,10 +120,30 @@ def compile_(
         _show_layers(steps)
 
 
+def in_dtype(model: str, dtype: str) -> str:
+    """The model itself where it is in that dtype, or the zoo's variant that was made of it. Raises ZooError."""
+    from ..variant import DTYPES, catalogue
+    from ..weights.load import identify
+
+    if dtype not in DTYPES:
+        raise ZooError(f"--dtype {dtype}: there are {' and '.join(DTYPES)}")
+    variant, folder = identify(model)
+    if variant.dtype == dtype:
+        return model
+    made = f"{variant.name}_{dtype}"
+    if folder is None and made in (known.name for known in catalogue(quantized=True)):
+        return made
+    if dtype == "f32":
+        raise ZooError(f"{model} is in {variant.dtype}; give the network that it was made of")
+    raise ZooError(
+        f"{model} is in {variant.dtype}: zoo quantize -m {model} --dataset FRAMES -o DIR makes it {dtype}; then -m DIR"
+    )
+
+
 def plan_of(network: FastDepth, height: int, width: int) -> Plan:
     """A network at that size as kernels see it, in its own dtype."""
     from ..kernels.ir.quantize import Integers, quantize
-    from ..kernels.ir.rewrite import fold_norm
+    from ..kernels.ir.rewrite.fold_norm import fold_norm
     from ..kernels.ir.trace import trace
     from ..model.network import FastDepth
     from ..model.quantized import QuantizedFastDepth

@@ -17,11 +17,12 @@ def list_(
 ) -> None:
     """Show the variants of the zoo."""
     study = catalogue(study=True) if all_ else ()
+    found = (*catalogue(), *catalogue(quantized=True))
     if json:
-        console.show_json([asdict(v) for v in (*catalogue(), *study)])
+        console.show_json([asdict(v) for v in (*found, *study)])
         return
     table = console.table("variant", "weights", "size ", "licence", "what it is")
-    for v in catalogue():
+    for v in found:
         status, size, licence = (
             (v.weights.status, f"{v.weights.size / 1e6:.1f} MB", v.weights.licence) if v.weights else ("none", "", "")
         )

@@ -24,7 +24,7 @@ def verify(
     from ..weights.load import identify
 
     rows = []
-    for name in models or [v.name for v in catalogue() if v.weights]:
+    for name in models or [v.name for v in (*catalogue(), *catalogue(quantized=True)) if v.weights]:
         row = {"model": name, "path": "", "status": "ok"}
         try:
             variant, folder = identify(name)

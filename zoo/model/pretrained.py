@@ -6,7 +6,7 @@ Files and the Hub are another room's (`zoo.weights`), asked when they are needed
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Self, cast
 
 from ..errors import ZooError
 
@@ -34,11 +34,11 @@ class Pretrained:
         from .network import network_of
 
         folder = hub.repository_folder(model, revision, cache_dir, local_files_only)
-        made: Any = network_of(checkpoint.config(folder)[0])
+        made: FastDepth = network_of(checkpoint.config(folder)[0])
         if not isinstance(made, cls):
             raise ZooError(f"{model}: holds a {type(made).__name__}, not a {cls.__name__}")
-        checkpoint.restore(made, folder / checkpoint.WEIGHTS)
-        return cast(Self, made.eval())
+        checkpoint.restore(cast("FastDepth", made), folder / checkpoint.WEIGHTS)
+        return made.eval()
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write model.safetensors and config.json."""

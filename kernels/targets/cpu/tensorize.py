@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 from tvm.s_tir import TensorIntrin
 from tvm.script import tirx as T
@@ -19,10 +20,10 @@ def intrinsic(lanes: int, *, broadcast: bool, scope: str) -> str:
     return name
 
 
-def _of_one(lanes, scope):  # type: ignore[no-untyped-def] # TVMScript
+def _of_one(lanes: int, scope: str) -> Any:
     sums, bytes_ = f"int32x{lanes}", f"int8x{QUAD * lanes}"
 
-    @T.prim_func(s_tir=True)
+    @T.prim_func(s_tir=True)  # type: ignore[untyped-decorator]
     def block(x_: T.handle, k_: T.handle, acc_: T.handle) -> None:
         x = T.match_buffer(x_, (QUAD,), "uint8", offset_factor=1, scope=scope)
         k = T.match_buffer(k_, (lanes, QUAD), "int8", offset_factor=1)
@@ -36,7 +37,7 @@ def _of_one(lanes, scope):  # type: ignore[no-untyped-def] # TVMScript
                         vi, vt = T.axis.remap("SR", [i, t])
                         acc[vi] = acc[vi] + T.cast(x[vt], "int32") * T.cast(k[vi, vt], "int32")
 
-    @T.prim_func(s_tir=True)
+    @T.prim_func(s_tir=True)  # type: ignore[untyped-decorator]
     def instruction(x_: T.handle, k_: T.handle, acc_: T.handle) -> None:
         x = T.match_buffer(x_, (QUAD,), "uint8", offset_factor=1, scope=scope)
         k = T.match_buffer(k_, (lanes, QUAD), "int8", offset_factor=1)
@@ -55,10 +56,10 @@ def _of_one(lanes, scope):  # type: ignore[no-untyped-def] # TVMScript
     return block, instruction
 
 
-def _of_each(lanes, scope):  # type: ignore[no-untyped-def] # TVMScript
+def _of_each(lanes: int, scope: str) -> Any:
     sums, bytes_ = f"int32x{lanes}", f"int8x{QUAD * lanes}"
 
-    @T.prim_func(s_tir=True)
+    @T.prim_func(s_tir=True)  # type: ignore[untyped-decorator]
     def block(x_: T.handle, k_: T.handle, acc_: T.handle) -> None:
         x = T.match_buffer(x_, (QUAD, lanes), "uint8", offset_factor=1, scope=scope)
         k = T.match_buffer(k_, (lanes, QUAD), "int8", offset_factor=1)
@@ -72,7 +73,7 @@ def _of_each(lanes, scope):  # type: ignore[no-untyped-def] # TVMScript
                         vi, vt = T.axis.remap("SR", [i, t])
                         acc[vi] = acc[vi] + T.cast(x[vt, vi], "int32") * T.cast(k[vi, vt], "int32")
 
-    @T.prim_func(s_tir=True)
+    @T.prim_func(s_tir=True)  # type: ignore[untyped-decorator]
     def instruction(x_: T.handle, k_: T.handle, acc_: T.handle) -> None:
         x = T.match_buffer(x_, (QUAD, lanes), "uint8", offset_factor=1, scope=scope)
         k = T.match_buffer(k_, (lanes, QUAD), "int8", offset_factor=1)
