@@ -27,6 +27,7 @@ GROUPS = (
     ),
     ("Skips: none, concatenated, added", ("fastdepth_noskip", "fastdepth_concat", "fastdepth")),
     ("Pruned", ("fastdepth", "fastdepth_pruned", "fastdepth_netadapt")),
+    ("Another encoder at the same cost", ("fastdepth_pruned", "fastdepth_lite")),
 )
 INSTEAD = ("resnet50_upproj", "vit_small")
 NAMES = tuple(dict.fromkeys([name for _, names in GROUPS for name in names] + list(INSTEAD)))

@@ -9,6 +9,7 @@ from conftest import complaint
 from zoo import importers as convert
 from zoo.errors import ZooError
 from zoo.evaluation import metrics
+from zoo.model.network import FastDepth
 from zoo.variant import variant
 
 
@@ -46,6 +47,21 @@ def test_the_wrong_variant_is_named(original, tmp_path, zoo):
     line = complaint(zoo("import", original, "--variant", "fastdepth", "-o", tmp_path / "x"))
     assert "encoder.0 has shape (16, 3, 3, 3), variant fastdepth needs (32, 3, 3, 3)" in line
     assert not (tmp_path / "x").exists()
+
+
+def test_an_encoder_alone_is_one_to_begin_with(tmp_path, zoo):
+    source = FastDepth(variant("fastdepth_lite"))
+    state = {key: tensor for key, tensor in source.state_dict().items() if key.startswith("encoder.")}
+    torch.save(state | {"_fc.weight": torch.zeros(10, 4)}, tmp_path / "classifier.pth")
+    words = ("import", tmp_path / "classifier.pth", "--encoder", "-o", tmp_path / "start")
+    assert "--encoder needs --variant" in complaint(zoo(*words))
+    assert "encoder.1.pointwise.conv.weight is missing" in complaint(zoo(*words, "--variant", "fastdepth"))
+    assert zoo(*words, "--variant", "fastdepth_lite")[0] == 0
+    found = package.load(str(tmp_path / "start")).state_dict()
+    assert all(torch.equal(found[key], tensor) for key, tensor in state.items())
+    assert zoo(*words, "--variant", "fastdepth_lite")[0] == 0  # its own files, over again
+    again = package.load(str(tmp_path / "start")).state_dict()
+    assert all(torch.equal(again[key], tensor) for key, tensor in found.items())
 
 
 @settings(max_examples=40, deadline=None)

@@ -64,6 +64,27 @@ def import_file(path: Path, which: str | Variant | None = None) -> FastDepth:
     return network
 
 
+def import_encoder(path: Path, variant: Variant) -> FastDepth:
+    """A network of that variant whose encoder is that of a file, an image classifier's say, to begin training with. What
+    else the file holds is left; the rest of the network is random, always the same. Raises ZooError."""
+    import torch
+
+    from ..model.network import FastDepth, initialise
+
+    tensors = legacy.read(path) if path.suffix in TORCH else _safetensors(path)
+    found = {_ours(key): tensor for key, tensor in tensors.items()}
+    network = FastDepth(variant)
+    initialise(network, torch.Generator().manual_seed(0))
+    expected = {
+        key: tensor
+        for key, tensor in network.state_dict().items()
+        if key.startswith("encoder.") and not key.endswith("num_batches_tracked")
+    }
+    _fits(found, expected, variant, path)
+    network.load_state_dict({key: found[key] for key in expected}, strict=False)
+    return network.eval()
+
+
 def _safetensors(path: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load
@@ -122,16 +143,23 @@ def _from_state(tensors: Mapping[str, Tensor], known: Variant | None, path: Path
         raise ZooError(f"{path}: not {what}: it lacks {len(missing)} of {len(order)} layers, {missing[0]} first")
     network = FastDepth(_recognised([len(state[f"{layer}.weight"]) for layer in order], known, path)).eval()
     expected = {key: t for key, t in network.state_dict().items() if not key.endswith("num_batches_tracked")}
+    _fits(state, expected, network.variant, path)
+    network.load_state_dict({key: state[key] for key in expected}, strict=False)
+    return network
+
+
+def _fits(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], variant: Variant, path: Path) -> None:
+    """Raise ZooError unless every expected tensor is there, of its shape, with numbers that are finite."""
+    import torch
+
     for key, tensor in expected.items():
         if key not in state or state[key].shape != tensor.shape:
             found = f"has shape {tuple(state[key].shape)}" if key in state else "is missing"
-            raise ZooError(f"{path}: {key} {found}, variant {network.variant.name} needs {tuple(tensor.shape)}")
+            raise ZooError(f"{path}: {key} {found}, variant {variant.name} needs {tuple(tensor.shape)}")
         if state[key].dtype not in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
             raise ZooError(f"{path}: {key} holds {state[key].dtype}, not floating-point numbers")
         if not torch.isfinite(state[key]).all():
             raise ZooError(f"{path}: {key} holds values that are not finite")
-    network.load_state_dict({key: state[key] for key in expected}, strict=False)
-    return network
 
 
 def _ours(key: str) -> str:
