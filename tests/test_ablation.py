@@ -77,7 +77,9 @@ def test_the_tables_fit_80_columns_and_say_why_a_cell_is_empty(tmp_path):
 
 def test_the_rows_that_are_kept_are_shown():
     for path in (ROOT / "benchmarks" / "results").glob("ablation-*.jsonl"):
-        assert set(study.NAMES) - {row["model"] for row in study.read(path)} <= {"fastdepth_lite"}  # newer than they are
+        assert set(study.NAMES) - {row["model"] for row in study.read(path)} <= {
+            "fastdepth_lite"
+        }  # newer than they are
 
 
 @pytest.mark.parametrize(

@@ -25,12 +25,15 @@ from numpy.typing import NDArray
 Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 NAMES = {
     "zoo": "zoo",
+    "zoo-int8": "zoo_int8",
     "eager": "eager",
     "channels-last": "channels_last",
     "torch-compile": "torch_compile",
     "onnxruntime": "onnxruntime",
     "openvino-f32": "openvino_f32",
     "openvino-default": "openvino_default",
+    "onnxruntime-int8": "onnxruntime_int8",
+    "openvino-int8": "openvino_int8",
     "ncnn": "ncnn",
     "litert": "litert",
     "tvm-default": "tvm_default",

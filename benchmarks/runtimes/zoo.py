@@ -14,14 +14,16 @@ def _folder(job: Job) -> Path:
 def prepare(job: Job) -> None:
     """Built anew every time, as the kernels may have changed."""
     import zoo
+    from zoo.cli.compile import plan_of
     from zoo.kernels.artifact.build import build
     from zoo.kernels.device import device
-    from zoo.kernels.ir.trace import trace
+    from zoo.kernels.targets import target_of
     from zoo.variant import variant
 
     record = variant(job.model).weights
     facts = {"name": job.model, "weights_sha256": record.sha256 if record else "", "status": "released"}
-    build(trace(zoo.load(job.model), 224, 224), device(job.device), _folder(job), facts)
+    plan = plan_of(zoo.load(job.model), 224, 224)
+    build(plan, target_of(device(job.device)).for_dtype(plan.dtype), _folder(job), facts)
 
 
 def load(job: Job) -> Run:

@@ -92,13 +92,14 @@ class QuantizedFastDepth(FastDepth):
             x = nearest(run(f"decoder.{j}", x))
             if j in self.decoder.skips:
                 block = self.decoder.skips[j]
-                ratio = scale[after[self._last(f"encoder.{block}")]] / scale[after[self._last(f"decoder.{j}")]]
+                ratio = scale[after[self.last(f"encoder.{block}")]] / scale[after[self.last(f"decoder.{j}")]]
                 skip = (found[f"encoder.{block}"].float() * ratio.float()).round()
                 x = (x + skip).clamp(max=TOP)
             found[f"decoder.{j}"] = x
         return found | {"head": run("head", x)}
 
-    def _last(self, block: str) -> str:
+    def last(self, block: str) -> str:
+        """The layer whose result is that of a block."""
         return [name for name in self.order if name == block or name.startswith(f"{block}.")][-1]
 
 
