@@ -10,6 +10,7 @@ from typing import Any
 from rich.text import Text
 
 from zoo import console
+from zoo.variant import variant
 
 HERE = Path(__file__).parent
 CHECKPOINTS = HERE.parent / "zoo" / "checkpoints"
@@ -74,11 +75,11 @@ def accuracy() -> None:
     columns = ("checkpoint", "status", "delta1 ", "RMSE m ", "abs-rel ", "on")
     table = console.table(*columns)
     for path in sorted(CHECKPOINTS.glob("*/config.json")):
-        notes = json.loads(path.read_text())["notes"]
-        held = notes["held_out"]
+        held = json.loads(path.read_text())["notes"]["held_out"]
         numbers = (f"{held['delta1']:.3f}", f"{held['rmse_m']:.3f}", f"{held['abs_rel']:.3f}")
         where = f"{held['frames']} held-out NYU frames, {held['protocol']}, {held['mask']}"
-        table.add_row(path.parent.name, notes["status"], *numbers, where)
+        weights = variant(path.parent.name).weights
+        table.add_row(path.parent.name, weights.status if weights else "", *numbers, where)
     console.out.print(table)
 
 

@@ -93,7 +93,7 @@ def test_the_tables_fit_80_columns_and_show_failures(tmp_path, capsys):
     ("words", "message"),
     [
         ("--models nothing", "unknown model 'nothing'; there are"),
-        ("--runtimes tensorflow", "unknown runtime 'tensorflow'; there are zoo, eager"),
+        ("--runtimes tensorflow", "unknown runtime 'tensorflow'; there are zoo, zoo-int8, eager"),
         ("--threads many", "--threads many: give numbers"),
         ("--show none.jsonl", "none.jsonl: No such file"),
         ("--against README.md --show README.md", "README.md: not rows that --json wrote"),

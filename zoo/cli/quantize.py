@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -82,8 +82,16 @@ def quantize(
         apart = _apart(network, integers, held_out)
     sha256 = checkpoint.digest(resolve(variant, weights=folder))
     mean, most = sum(a for a, _ in apart) / len(apart), max(b for _, b in apart)
-    facts = {"of": variant.name, "sha256": sha256, "images": len(seen), "mean_m": mean, "largest_m": most}
-    notes = {"quantized": facts, "protocol": how.name, "frames": len(held_out), "held_out": scores}
+    facts: dict[str, Any] = {
+        "of": variant.name,
+        "sha256": sha256,
+        "images": len(seen),
+        "mean_m": mean,
+        "largest_m": most,
+    }
+    facts["f32"] = scores["f32"]
+    conditions = {"frames": len(held_out), "protocol": how.name, "mask": how.mask}
+    notes = {"quantized": facts, "held_out": conditions | scores["int8"]}
     checkpoint.save(integers, out, notes)
     worst = max(range(len(apart)), key=lambda i: apart[i][1])
     _draw(
@@ -133,19 +141,15 @@ def _draw(network: FastDepth, integers: FastDepth, frame: EvaluationFrame, title
     draw(integers, [shown], [title], path, outputs.mark(COMMAND), columns, least=0.05)
 
 
-def _card(name: str, notes: dict[str, object]) -> str:
-    facts, scores = notes["quantized"], notes["held_out"]
-    assert isinstance(facts, dict)
-    assert isinstance(scores, dict)
-    rows = "".join(
-        f"| {title} | {scores['f32'][key]:.4f} | {scores['int8'][key]:.4f} |\n" for key, title in METRICS.items()
-    )
+def _card(name: str, notes: dict[str, dict[str, Any]]) -> str:
+    facts, held = notes["quantized"], notes["held_out"]
+    rows = "".join(f"| {title} | {facts['f32'][key]:.4f} | {held[key]:.4f} |\n" for key, title in METRICS.items())
     return f"""# {name}
 
 {facts["of"]} (sha256 {facts["sha256"][:12]}…) in integers: int8 weights by channel, uint8 results by tensor, int32 sums.
 Scales are from the largest numbers on {facts["images"]} frames.
 
-| {notes["frames"]} held-out frames, {notes["protocol"]} protocol | float32 | int8 |
+| {held["frames"]} held-out frames, {held["protocol"]} protocol | float32 | int8 |
 |---|---|---|
 {rows}
 Depths differ by {facts["mean_m"] * 100:.1f} cm on average and {facts["largest_m"] * 100:.0f} cm at most:
