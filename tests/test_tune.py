@@ -7,12 +7,14 @@ import pytest
 from zoo.kernels.device import device, host
 from zoo.kernels.errors import KernelError
 from zoo.kernels.ir.workload import Workload
+from zoo.kernels.processor import Machine, here
 from zoo.kernels.records import Record
 from zoo.kernels.targets import target_of
 from zoo.kernels.tuning.local import LocalRunner
 from zoo.kernels.tuning.search import features, propose, tune
 
 V4 = device("x86-64-v4")
+IMAGINED = Machine("znver4", "imagined")
 LAYERS = [
     Workload.parse(f"pointwise1s1-f32-c{c}-k{k}-28x28+relu") for c, k in ((64, 128), (120, 144), (96, 256), (48, 64))
 ]
@@ -26,7 +28,7 @@ def imagined(w, knobs):
 
 
 def record(w, knobs, seconds, error=None):
-    return Record(V4.name, w, target_of(V4).version, knobs, seconds, "measured", "imagined", "0", "2026-01-01", error)
+    return Record(V4.name, w, target_of(V4).version, knobs, seconds, "measured", IMAGINED, "0", "2026-01-01", error)
 
 
 def run(trials, seed=0, learn=True, records=None, measure=imagined):
@@ -87,11 +89,27 @@ def test_features_tell_settings_apart():
     assert len(seen) == len(list(target_of(V4).space(w)))
 
 
+def test_what_was_borrowed_is_measured_first_then_the_default():
+    w, default = LAYERS[0], target_of(V4).default(LAYERS[0])
+    other = next(knobs for knobs in target_of(V4).space(w) if knobs != default)
+    assert propose(w, V4, [], 8, random.Random(0), borrowed=other)[:2] == [other, default]
+    assert propose(w, V4, [], 8, random.Random(0), borrowed=default)[0] == default
+    assert propose(w, V4, [], 8, random.Random(0), borrowed={"tile_w": 13})[0] == default  # not legal here
+    assert propose(w, V4, [], 1, random.Random(0), borrowed=other) == [other]
+
+
+def test_a_search_stops_when_its_time_is_over_and_keeps_what_it_has():
+    kept = []
+    tune(LAYERS, V4, 24, [], imagined, kept.extend, is_over=lambda: len(kept) >= 11)
+    assert len(kept) == 11
+
+
 def test_a_real_kernel_is_measured_in_a_process_that_may_die():
     w = Workload.parse("depthwise3s1-f32-c8-7x7+relu")
     with LocalRunner(host()) as runner:
         good = runner.measure(w, target_of(host()).default(w))
         assert good.error is None
+        assert good.machine == here()
         assert len(good.seconds) >= 5
         assert all(0 < s < 1 for s in good.seconds)
         refused = runner.measure(w, {"tile_h": 3})

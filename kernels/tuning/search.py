@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,9 +69,17 @@ class Model:
 
 
 def propose(
-    w: Workload, device: Device, records: Sequence[Record], count: int, rng: random.Random, *, learn: bool = True
+    w: Workload,
+    device: Device,
+    records: Sequence[Record],
+    count: int,
+    rng: random.Random,
+    *,
+    learn: bool = True,
+    borrowed: Knobs | None = None,
 ) -> list[dict[str, int]]:
-    """Up to `count` settings of a workload not measured yet: the default first, then the model's best and some at random.
+    """Up to `count` settings of a workload not measured yet: first what was `borrowed` and the default, then the model's best
+    and some at random.
 
     `records` are those of the device, of any workload: what was learned on one layer serves the next.
     """
@@ -78,9 +87,8 @@ def propose(
     left = [knobs for knobs in target_of(device).space(w) if knobs not in seen]
     rng.shuffle(left)
     if not seen and left:
-        first = target_of(device).default(w)
-        left.remove(first)
-        return [first, *left[: count - 1]]
+        first = [knobs for knobs in (borrowed, target_of(device).default(w)) if knobs in left]
+        return [*first, *(knobs for knobs in left if knobs not in first)][:count]
     alike = [record for record in records if record.workload.kind == w.kind]
     if not learn or len(alike) < ENOUGH or len(left) <= count:
         return left[:count]
@@ -102,11 +110,14 @@ def tune(
     seed: int = 0,
     learn: bool = True,
     spread: Spread = map,
+    borrowed: Mapping[Workload, Knobs] = MappingProxyType({}),
+    is_over: Callable[[], bool] = lambda: False,
 ) -> None:
     """Measure `trials` settings of every workload, those in `records` counted; new ones are kept as they come.
 
     In rounds over all workloads, so that every layer's lesson reaches the others early. Stops early where a workload has
-    no settings left. `spread` maps over a batch of settings, one after another or at the same time.
+    no settings left, or once `is_over`. `spread` maps over a batch of settings, one after another or at the same time.
+    `borrowed` are settings to begin with.
     """
     rng = random.Random(seed)
     goal = {w: min(trials, sum(1 for _ in target_of(device).space(w))) for w in workloads}
@@ -120,10 +131,13 @@ def tune(
                 keep([record])  # at once: what is measured is not lost to what happens next
                 return record
 
-            batch = propose(w, device, records, min(BATCH, goal[w] - done[w]), rng, learn=learn)
+            count = min(BATCH, goal[w] - done[w])
+            batch = propose(w, device, records, count, rng, learn=learn, borrowed=borrowed.get(w))
             for record in spread(trial, batch):
                 records.append(record)
                 done[w] += 1
                 fastest[w] = min(fastest[w], record.time)
                 total = sum(time for time in fastest.values() if math.isfinite(time))
                 on_progress(f"{total * 1e3:.2f} ms, {w}", sum(done.values()), sum(goal.values()))
+                if is_over():
+                    return

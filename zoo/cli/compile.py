@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +13,11 @@ from ..errors import ZooError
 from .options import InputSides, Json, Layers, Model, Overwrite, TvmTarget, examples, sides
 from .tune import chosen
 
+if TYPE_CHECKING:
+    from ..kernels.device import Device
+    from ..kernels.selection import Choice
+
+MANY = 10**6  # settings of a layer: more than any has, so that time alone ends a search
 WHERE = {
     "here": "",
     "emulated": ", under emulation",
@@ -22,11 +28,20 @@ WHERE = {
 def compile_(
     device: Annotated[str | None, typer.Option(help="A device (zoo devices), host, or a .toml file.")] = None,
     target: TvmTarget = None,
+    processor: Annotated[
+        str | None,
+        typer.Option(
+            help="The processor to be fast on, as compilers call it (znver4), or any; default: the board's, or this machine's."
+        ),
+    ] = None,
     model: Model = "fastdepth_pruned",
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Folder to write; default build/MODEL-DEVICE.")
     ] = None,
     input_: InputSides = None,
+    tune: Annotated[
+        float | None, typer.Option(min=1, metavar="SECONDS", help="First tune here for so long, as zoo tune would.")
+    ] = None,
     layers: Layers = False,
     overwrite: Overwrite = False,
     json: Json = False,
@@ -38,9 +53,13 @@ def compile_(
     from ..inference.predictor import Runner
     from ..kernels.artifact.build import FILES, build, written
     from ..kernels.artifact.verify import verify, verify_elsewhere
+    from ..kernels.ir.rewrite import rewrite
     from ..kernels.ir.trace import trace
+    from ..kernels.processor import here
     from ..kernels.runtime.fastdepth import MANIFEST
     from ..kernels.targets import target_of
+    from ..kernels.tuning.boards import reach
+    from ..kernels.tuning.session import session
     from ..weights.checkpoint import digest
     from ..weights.hub import resolve
     from ..weights.load import identify, load
@@ -48,6 +67,11 @@ def compile_(
     if not (device or target):
         raise ZooError("give --device NAME (zoo devices) or --target JSON")
     made_for = chosen(device, target)
+    fast_on = fast_processor(processor, made_for)
+    if tune and fast_on != here().processor:
+        raise ZooError(
+            f"--tune measures on this machine, a {here().processor}; tune a {fast_on} with zoo tune --runner"
+        )
     variant, folder = identify(model)
     height, width = sides(input_) if input_ else variant.input
     out = out or Path("build") / f"{variant.name}-{device if device == 'host' else made_for.name}"
@@ -60,23 +84,31 @@ def compile_(
         "status": record.status if record else "released",
     }
     plan = trace(network, height, width)
+    if tune:
+        with console.progress(f"tuning for {tune:g} s") as on_progress:
+            workloads = rewrite(plan, made_for.simd_lanes).workloads
+            session(workloads, made_for, reach(made_for, [], None, None), MANY, on_progress, console.warn, seconds=tune)
     with console.progress("compiling") as on_progress:
-        sources = build(plan, made_for, out, facts, on_progress)
+        choices = build(plan, made_for, out, facts, on_progress, fast_on)
         eager, error, checked = Runner(network, threads=1), None, None
         report = verify(out, plan, eager) if made_for.runs_here else None
         if report:
             error, checked = report.error, "here"
-        elif found := verify_elsewhere(out, plan, made_for, eager, on_progress):
+        elif found := verify_elsewhere(out, plan, made_for, eager, on_progress, fast_on):
             error, checked = found
     size = sum(path.stat().st_size for path in out.iterdir())
     steps = encoder.loads((out / MANIFEST).read_text())["steps"]
+    settings = Counter(choice.basis if choice else "default" for choice in choices)
     row = {
         "artifact": str(out),
         "model": variant.name,
         "device": made_for.name,
         "input": [3, height, width],
+        "processor": fast_on,
         "layers": len(plan.steps),
-        "knobs": sources,
+        "knobs": dict(Counter(choice.record.provenance if choice else "default" for choice in choices)),
+        "settings": dict(settings),
+        "measured_on": sorted({name for choice in choices if choice for name in choice.processors}),
         "size_bytes": size,
         "max_abs_error_m": error,
         "checked": checked,
@@ -86,11 +118,9 @@ def compile_(
         return
     console.heading(f"{out}: {variant.name} for {made_for.name}")
     table = console.table("", "", header=False)
-    tuned, imported, plain = (sources.get(name, 0) for name in ("measured", "imported", "default"))
-    kinds = (
-        f"{tuned} tuned, " + (f"{imported} with imported knobs, " if imported else "") + f"{plain} with default knobs"
-    )
-    table.add_row("layers", f"{len(plan.steps)}: {kinds}")
+    table.add_row("layers", f"{len(plan.steps)}: {origins(choices, fast_on)}")
+    if settings["own"] < len(choices) and fast_on == here().processor:
+        table.add_row("to tune here", "zoo compile --tune 240, or zoo tune, which goes on where it stopped")
     table.add_row("size", f"{size / 1e6:.1f} MB")
     if error is not None:
         table.add_row("largest difference to eager", f"{error:.1e} m{WHERE.get(str(checked), f', {checked}')}")
@@ -109,6 +139,40 @@ def compile_(
     console.out.print(table)
     if layers:
         _show_layers(steps)
+
+
+def fast_processor(processor: str | None, device: Device) -> str:
+    """What --processor names, else what the device's kernels are to be fast on. Raises ZooError for a name that is none."""
+    from ..kernels.processor import NAME
+    from ..kernels.selection import processor_of
+
+    if processor and not NAME.fullmatch(processor):
+        raise ZooError(f"--processor {processor!r}: a compiler's name, such as znver4 or cortex-a72, or any")
+    return processor or processor_of(device)
+
+
+def origins(choices: list[Choice | None], processor: str) -> str:
+    """Where the settings of a network's kernels come from, in words."""
+    from ..kernels.selection import ANY, NEAR, OWN
+
+    said = []
+    kinds = Counter((c.basis, c.processors, c.record.provenance) if c else None for c in choices)
+    for kind, count in kinds.most_common():
+        if kind is None:
+            said.append(f"{count} kernels with default knobs")
+            continue
+        basis, processors, provenance = kind
+        where = " and ".join(processors)
+        how = {"imported": "with tilings that won on", "predicted": "predicted for"}.get(provenance, "measured on")
+        if basis == OWN:
+            said.append(f"{count} kernels {how} {where}")
+        elif basis == NEAR:
+            said.append(f"{count} kernels {how} {where}, the nearest to this {processor}, on which none was")
+        else:
+            why = ", the least slow on all of them" if len(processors) > 1 else ""
+            none = "" if processor == ANY else f", none on {processor}"
+            said.append(f"{count} kernels {how} {where}{why}{none}")
+    return "; ".join(said)
 
 
 def _show_layers(steps: list[dict[str, Any]]) -> None:
@@ -137,7 +201,8 @@ def register(app: typer.Typer) -> None:
         epilog=examples(
             "zoo compile --device host -o build/host",
             "zoo predict --artifact build/host photo.jpg",
-            "zoo compile -m fastdepth --device x86-64-v3 --input 192x256",
+            "zoo compile --device host --tune 240 -o build/host",
+            "zoo compile -m fastdepth --device x86-64-v3 --processor znver4 --input 192x256",
             "zoo compile --device tx2 --layers",
             """zoo compile --target '{"kind": "llvm", "mtriple": "aarch64-linux-gnu", "mcpu": "cortex-a55"}'""",
         ),
