@@ -1,6 +1,7 @@
 import math
 import random
 import statistics
+from dataclasses import replace
 
 import pytest
 
@@ -8,10 +9,11 @@ from zoo.kernels.device import device, host
 from zoo.kernels.errors import KernelError
 from zoo.kernels.ir.workload import Workload
 from zoo.kernels.processor import Machine, here
-from zoo.kernels.records import Record
+from zoo.kernels.records import Record, append, read
 from zoo.kernels.targets import target_of
 from zoo.kernels.tuning.local import LocalRunner
 from zoo.kernels.tuning.search import features, propose, tune
+from zoo.kernels.tuning.session import session
 
 V4 = device("x86-64-v4")
 IMAGINED = Machine("znver4", "imagined")
@@ -102,6 +104,49 @@ def test_a_search_stops_when_its_time_is_over_and_keeps_what_it_has():
     kept = []
     tune(LAYERS, V4, 24, [], imagined, kept.extend, is_over=lambda: len(kept) >= 11)
     assert len(kept) == 11
+
+
+class Board:
+    """A made-up one, of a processor that has no records."""
+
+    machine = Machine("cascadelake", "imagined", cores=4)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def measure(self, w, knobs):
+        return replace(imagined(w, knobs), machine=self.machine)
+
+
+def test_others_records_are_where_a_search_begins_and_no_part_of_it(tmp_path):
+    path, said = tmp_path / "log.jsonl", []
+    append(path, [imagined(w, knobs) for w in LAYERS for knobs in list(target_of(V4).space(w))[:9]])
+
+    def tuned(trials, **more):
+        return session(
+            LAYERS, V4, [Board()], trials, lambda *_: None, lambda *words: said.append(words), log=path, **more
+        )
+
+    outcome = tuned(8, name="attic")
+    assert (outcome.machine, len(outcome.records)) == (Board.machine, 8 * len(LAYERS))
+    assert len(tuned(8).records) == 8 * len(LAYERS)  # it goes on where it stopped
+    assert len(tuned(99, seconds=0).records) == 8 * len(LAYERS) + 1  # what was begun is done
+    kept, _ = read(path)
+    assert [(r.machine.processor, r.machine.name) for r in kept[36:68]] == [("cascadelake", "attic")] * 32
+    assert said == []
+    with pytest.raises(KernelError, match="--name"):
+        tuned(8, name="two\nlines")
+
+
+def test_boards_of_several_kinds_are_not_compared(tmp_path):
+    class Other(Board):
+        machine = Machine("znver5", "the other")
+
+    with pytest.raises(KernelError, match="imagined is cascadelake, the other znver5; tune them one by one"):
+        session(LAYERS, V4, [Board(), Other()], 8, lambda *_: None, lambda *_: None, log=tmp_path / "a.jsonl")
 
 
 def test_a_real_kernel_is_measured_in_a_process_that_may_die():
