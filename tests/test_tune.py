@@ -12,7 +12,7 @@ from zoo.kernels.processor import Machine, here
 from zoo.kernels.records import Record, append, read
 from zoo.kernels.targets import target_of
 from zoo.kernels.tuning.local import LocalRunner
-from zoo.kernels.tuning.search import features, propose, tune
+from zoo.kernels.tuning.search import Others, features, propose, tune
 from zoo.kernels.tuning.session import session
 
 V4 = device("x86-64-v4")
@@ -87,17 +87,37 @@ def test_a_small_space_is_searched_to_its_end():
 
 def test_features_tell_settings_apart():
     w = LAYERS[0]
-    seen = {tuple(features(w, knobs, V4)) for knobs in target_of(V4).space(w)}
+    seen = {tuple(features(w, knobs, V4, "znver4")) for knobs in target_of(V4).space(w)}
     assert len(seen) == len(list(target_of(V4).space(w)))
 
 
-def test_what_was_borrowed_is_measured_first_then_the_default():
+def test_what_others_have_fastest_is_measured_first_then_the_default():
     w, default = LAYERS[0], target_of(V4).default(LAYERS[0])
     other = next(knobs for knobs in target_of(V4).space(w) if knobs != default)
-    assert propose(w, V4, [], 8, random.Random(0), borrowed=other)[:2] == [other, default]
-    assert propose(w, V4, [], 8, random.Random(0), borrowed=default)[0] == default
-    assert propose(w, V4, [], 8, random.Random(0), borrowed={"tile_w": 13})[0] == default  # not legal here
-    assert propose(w, V4, [], 1, random.Random(0), borrowed=other) == [other]
+
+    def first(knobs, count=8, processor="znver4"):
+        others = Others(V4, processor, [replace(record(w, knobs, (1e-4,)), machine=Machine("cascadelake", "a"))])
+        return propose(w, V4, [], count, random.Random(0), others=others)
+
+    assert first(other)[:2] == [default, other]  # as none is near a Zen 4
+    assert first(other, processor="znver5")[:2] == [other, default]
+    assert first(default)[0] == default
+    assert first({"tile_w": 13})[0] == default  # not legal here
+    assert first(other, 1) == [default]
+
+
+def test_what_was_learned_on_another_processor_serves_here():
+    def slower(w, knobs):
+        return replace(imagined(w, knobs), machine=Machine("cascadelake", "imagined"))
+
+    def first_total(others):
+        kept = []
+        tune(LAYERS, V4, 8, [], slower, kept.extend, seed=3, others=others)
+        return total(kept)
+
+    near = [replace(r, machine=Machine("sapphirerapids", "near")) for r in run(24, seed=5)]
+    assert first_total(Others(V4, "cascadelake", near)) < first_total(None)
+    assert Others(V4, "cascadelake", run(8)).records == []  # of a Zen 4, whose cores have other pipes
 
 
 def test_a_search_stops_when_its_time_is_over_and_keeps_what_it_has():

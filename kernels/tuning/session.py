@@ -13,10 +13,10 @@ from ..errors import KernelError, UnreachableError
 from ..ir.workload import Workload
 from ..processor import LONGEST, Machine
 from ..records import Record, append, begun, path_of, present
-from ..selection import choose, known
+from ..selection import known
 from .boards import Boards
 from .measure import Runner
-from .search import tune
+from .search import Others, tune
 
 OnProgress = Callable[[str, int, int], None]
 Warn = Callable[[str, str], None]  # (what happened, why)
@@ -59,7 +59,6 @@ def session(
             warn("skipped", remark)
         ours = [r for r in present(records, device) if r.machine.processor == machine.processor]
         others = [r for r in present(known(device), device) if r.machine.processor != machine.processor]
-        borrowed = {w: choice.record.knobs for w, choice in choose(others, device, machine.processor).items()}
 
         def keep(fresh: Iterable[Record]) -> None:
             append(path, [replace(r, machine=replace(r.machine, name=name or r.machine.name)) for r in fresh])
@@ -69,7 +68,7 @@ def session(
             *(workloads, device, trials, ours, crowd.measure, keep, on_progress),
             seed=seed,
             spread=crowd.spread,
-            borrowed=borrowed,
+            others=Others(device, machine.processor, others),
             is_over=lambda: until is not None and time.monotonic() > until,
         )
     return Outcome(path, machine, ours)
