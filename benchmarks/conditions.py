@@ -25,12 +25,12 @@ def machine() -> dict[str, Any]:
     import psutil
 
     from zoo.kernels.device import host
-    from zoo.kernels.processor import name as processor_name
+    from zoo.kernels.processor import here
 
     governor = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
-    memory = psutil.virtual_memory().total / 2**30
+    machine, memory = here(), psutil.virtual_memory().total / 2**30
     return {
-        "hardware": f"{processor_name()}, {os.cpu_count()} cores, {memory:.0f} GiB, {host().name}",
+        "hardware": f"{machine.name} ({machine.processor}), {os.cpu_count()} cores, {memory:.0f} GiB, {host().name}",
         "governor": governor.read_text().strip() if governor.exists() else "unknown",
         "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
     }

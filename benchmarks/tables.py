@@ -98,25 +98,29 @@ def published() -> None:
 
 
 def devices() -> None:
-    """What the tuning logs add up to, per device and network."""
+    """What the tuning logs add up to, per device, processor and network."""
     from zoo.kernels.device import records
     from zoo.kernels.ir.rewrite import rewrite
-    from zoo.kernels.records import best, path_of, per_convolution, read
+    from zoo.kernels.records import best, per_convolution
+    from zoo.kernels.selection import known
 
     console.out.print()
-    console.heading("4. Per device: the best time known of every layer by itself, added up")
-    table = console.table("device", "network", "sum ms ", "layers ", "provenance")
+    console.heading("4. Per processor: the best time known of every layer by itself, added up")
+    table = console.table("device", "processor", "network", "sum ms ", "layers ", "provenance")
     networks = _networks()
     for device in records():
-        known = read(path_of(device))[0]
-        tuned, alone = best(known, device), per_convolution(known)
-        sources = ", ".join(sorted({record.provenance for record in known}))
-        for model, plan in networks.items():
-            workloads = [step.workload for step in rewrite(plan, device.simd_lanes).steps]
-            times = [tuned[w].time if w in tuned else alone.get(w.bare) for w in workloads]
-            found = [seconds for seconds in times if seconds is not None]
-            if found:
-                table.add_row(device.name, model, f"{sum(found) * 1e3:.2f}", f"{len(found)} of {len(times)}", sources)
+        everything = known(device)
+        for processor in sorted({record.machine.processor for record in everything}):
+            ours = [record for record in everything if record.machine.processor == processor]
+            tuned, alone = best(ours, device), per_convolution(ours)
+            sources = ", ".join(sorted({record.provenance for record in ours}))
+            for model, plan in networks.items():
+                workloads = [step.workload for step in rewrite(plan, device.simd_lanes).steps]
+                times = [tuned[w].time if w in tuned else alone.get(w.bare) for w in workloads]
+                found = [seconds for seconds in times if seconds is not None]
+                if found:
+                    words = (f"{sum(found) * 1e3:.2f}", f"{len(found)} of {len(times)}", sources)
+                    table.add_row(device.name, processor, model, *words)
     console.out.print(table)
 
 

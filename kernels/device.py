@@ -65,6 +65,13 @@ class Device:
         return 3e9 * 128 * self.gpu.multiprocessors if self.gpu else 6e9 * 2 * self.simd_lanes
 
     @property
+    def processor(self) -> str | None:
+        """What its code is tuned for by itself: a board's processor as the compiler calls it, a GPU's architecture. None for
+        a class of machines, which many processors belong to."""
+        name = str(self.target["mcpu"])
+        return name if self.board and not processor.is_vague(name) else None
+
+    @property
     def runs_here(self) -> bool:
         """Whether this machine can run what is compiled for the device."""
         from .targets import target_of

@@ -27,6 +27,18 @@ def llvm_features(target: Mapping[str, Any]) -> set[str]:
     return set(map(str, codegen.llvm_get_cpu_features(Target(dict(target)))))
 
 
+def llvm_processor(session: Any = None) -> str:
+    """LLVM's name of this machine's processor, or of the one behind an RPC session; "unknown" where an RPC server has no
+    compiler. Goes when TVM has a function for it."""
+    import tvm
+
+    name = "target.llvm_get_system_cpu"
+    try:
+        return str((session.get_function if session else tvm.get_global_func)(name)())
+    except (AttributeError, RuntimeError, ValueError):
+        return "unknown"
+
+
 def one_thread(session: Any) -> None:
     """Have an RPC server run kernels on one fast core. Goes when the session has a method for it."""
     session.get_function("runtime.config_threadpool")(1, 1)

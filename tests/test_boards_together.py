@@ -16,6 +16,7 @@ from conftest import complaint
 from zoo.kernels.device import device, host
 from zoo.kernels.errors import KernelError, UnreachableError
 from zoo.kernels.ir.workload import Workload
+from zoo.kernels.processor import Machine, here
 from zoo.kernels.records import read
 from zoo.kernels.targets import target_of
 from zoo.kernels.tuning.boards import Boards, reach
@@ -178,7 +179,7 @@ def test_boards_behind_tvm_s_own_tracker(farm, zoo, tmp_path):
             assert record.error is None
             assert len(record.seconds) == 9
             assert all(0 < seconds < 1 for seconds in record.seconds)
-            assert (record.provenance, record.processor) == ("measured", f"k of {tracker}")
+            assert (record.provenance, record.machine) == ("measured", Machine(here().processor, f"k of {tracker}"))
         assert "this schedule has" in one.measure(WORKLOAD, {"tile_h": 3}).error
         os.killpg(servers[0].pid, signal.SIGKILL)
         for board in (one, two):  # they share the one that is left

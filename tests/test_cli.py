@@ -8,9 +8,11 @@ import pytest
 from PIL import Image
 
 from conftest import ROOT, complaint
-from zoo.kernels.device import host
+from zoo.kernels.device import device, host
 from zoo.kernels.ir.rewrite import rewrite
 from zoo.kernels.ir.trace import trace
+from zoo.kernels.processor import here
+from zoo.kernels.records import FOLDER, best, read
 from zoo.weights import checkpoint
 
 ROOM = ROOT / "examples" / "room.jpg"
@@ -33,7 +35,11 @@ def test_info_and_devices(zoo):
     assert "366.39 M" in out
     assert "published, not measured here" in out
     assert json.loads(zoo("info", "fastdepth", "--json")[1])["conv_weights"] == 3_933_088
-    assert "(host)" in zoo("devices")[1]
+    code, out, _ = zoo("devices", COLUMNS="80")
+    assert all(len(line) <= 80 for line in out.splitlines())
+    assert f"This machine: {here().processor}" in out
+    assert f"znver4: {len(best(read(FOLDER / 'znver4.jsonl')[0], device('x86-64-v4')))}" in out
+    assert all(title in out for title in ("Classes", "Boards", "GPUs"))
     assert sum(row["host"] for row in json.loads(zoo("devices", "--json")[1])) == 1
 
 
@@ -200,7 +206,10 @@ CASES = {
     "compile --device host -o nothing/../text.jpg": "exists and is not an artifact",
     "bench --artifact nowhere": "nowhere/manifest.json: no such file",
     "tune --device aarch64": "this machine cannot run it",
-    "log show nothing.jsonl": "neither a device nor a log file",
+    "compile --device rpi4 --tune 9": "--tune measures on this machine",
+    "compile --device host --processor ../x": "--processor '../x': a compiler's name, such as znver4",
+    "log merge log.jsonl -o x.jsonl --processor Zen-4": "--processor 'Zen-4': a compiler's name",
+    "log show nothing.jsonl": "neither a log file, nor a processor with records (cortex-a57, sapphirerapids, sm_62, znver4",
     "log merge nothing.jsonl -o x.jsonl": "nothing.jsonl: no such file",
     "train --dataset nothing -o x": "nothing: no frames; expected rgb/ and depth/",
     "export --format coreml -o x": "no format 'coreml'; there are onnx, tflite, pt2, torchscript",

@@ -9,7 +9,9 @@ from zoo.errors import ZooError
 from zoo.kernels.device import device
 from zoo.kernels.errors import KernelError
 from zoo.kernels.ir.trace import trace
-from zoo.kernels.records import path_of, per_convolution, read
+from zoo.kernels.processor import Machine
+from zoo.kernels.records import per_convolution
+from zoo.kernels.selection import known
 from zoo.kernels.tuning.autotvm import parse, translated
 from zoo.model.network import FastDepth, count
 from zoo.model.walk import Shape
@@ -18,6 +20,7 @@ from zoo.prune.proposals import proposals, uniform
 from zoo.prune.widths import blocks, groups, resized
 from zoo.variant import variant
 
+TX2 = Machine("cortex-a57", "a TX2")
 FULL, PRUNED = variant("fastdepth"), variant("fastdepth_pruned")
 
 
@@ -101,15 +104,14 @@ def test_the_authors_logs_add_up_to_the_published_sums(board, published):
     if not folder.is_dir():
         pytest.skip(f"{folder} is missing: the authors' tuning logs")
     lines = [line for path in sorted(folder.glob(f"tx2-{board}*.log")) for line in path.read_text().splitlines()]
-    latency = Latency(table([parse(line, "tx2-cpu", "Jetson TX2") for line in lines]))
+    latency = Latency(table([parse(line, "tx2-cpu", TX2) for line in lines]))
     assert latency(PRUNED) == pytest.approx(published, rel=0.03)
     assert np.median(latency.errors()) < 0.10
 
 
 def test_the_bundled_tx2_logs_add_up_too():
     for board, published in (("tx2-cpu", 27.1e-3), ("tx2", 4.94e-3)):
-        records, remarks = read(path_of(device(board)))
-        assert not remarks
+        records = known(device(board))
         assert {record.provenance for record in records} == {"imported"}
         assert Latency(table(records))(PRUNED) == pytest.approx(published, rel=0.03)
 
@@ -122,16 +124,16 @@ CPU_LINE = """{"v": 0.1, "i": ["llvm -device=arm_cpu", "topi_nn_conv2d", [["TENS
 
 
 def test_a_tiling_is_translated_where_ours_has_it_too():
-    record = parse(CPU_LINE, "tx2-cpu", "a board")
+    record = parse(CPU_LINE, "tx2-cpu", TX2)
     assert (str(record.workload), record.time, record.date) == ("pointwise1s1-f32-c56-k16-28x28", 0.002, "2019-01-22")
     knobs = translated(record, device("tx2-cpu")).knobs
     assert (knobs["tile_h"], knobs["tile_w"], knobs["tile_oc"], knobs["task_h"]) == (1, 7, 2, 28)
-    assert translated(parse(CPU_LINE.replace("[2, 8]", "[8, 2]"), "tx2-cpu", "a board"), device("tx2-cpu")) is None
+    assert translated(parse(CPU_LINE.replace("[2, 8]", "[8, 2]"), "tx2-cpu", TX2), device("tx2-cpu")) is None
     assert (
-        translated(parse(CPU_LINE.replace('"unroll", "vec"', '"vec", "unroll"'), "x", "y"), device("tx2-cpu")) is None
+        translated(parse(CPU_LINE.replace('"unroll", "vec"', '"vec", "unroll"'), "x", TX2), device("tx2-cpu")) is None
     )
     assert translated(record, device("tx2")) is None  # knobs of a processor
-    failed = parse(CPU_LINE.replace("0.002], 0,", "0.002], 4,"), "tx2-cpu", "a board")
+    failed = parse(CPU_LINE.replace("0.002], 0,", "0.002], 4,"), "tx2-cpu", TX2)
     assert (failed.seconds, failed.error) == ((), "AutoTVM error 4")
 
 
@@ -141,7 +143,7 @@ def test_a_tiling_is_translated_where_ours_has_it_too():
 )
 def test_other_lines_are_no_records(line):
     with pytest.raises(KernelError, match="not an AutoTVM"):
-        parse(line, "tx2-cpu", "a board")
+        parse(line, "tx2-cpu", TX2)
 
 
 def test_proposals_meet_the_target_and_no_wider_one_would():

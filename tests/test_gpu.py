@@ -24,8 +24,8 @@ from zoo.kernels.ir.rewrite import rewrite
 from zoo.kernels.ir.trace import trace
 from zoo.kernels.ir.workload import Workload
 from zoo.kernels.layout import pack, pack_bias
-from zoo.kernels.records import tuned
 from zoo.kernels.runtime.fastdepth import FastDepth
+from zoo.kernels.selection import tuned
 from zoo.kernels.targets import target_of
 from zoo.kernels.targets.cuda import check as simulate
 from zoo.kernels.targets.cuda import ptx

@@ -63,8 +63,14 @@ ALLOWED = {
     "zoo.kernels.device": {"zoo.kernels.files", "zoo.kernels.processor", "zoo.kernels.targets"},
     "zoo.kernels.layout": {"zoo.kernels.ir.workload"},
     "zoo.kernels.records": {
-        *("zoo.kernels.device", "zoo.kernels.files", "zoo.kernels.ir.workload", "zoo.kernels.targets"),
-        "zoo.kernels.tuning.records_v1",
+        *("zoo.kernels.device", "zoo.kernels.files", "zoo.kernels.ir.workload", "zoo.kernels.processor"),
+        *("zoo.kernels.targets", "zoo.kernels.tuning.records_v1", "zoo.kernels.tuning.records_v2"),
+    },
+    "zoo.kernels.cores": set(),
+    "zoo.kernels.processor": {"zoo.kernels.cores", "zoo.kernels.tvm_private"},
+    "zoo.kernels.selection": {
+        *("zoo.kernels.cores", "zoo.kernels.device", "zoo.kernels.ir.workload", "zoo.kernels.processor"),
+        "zoo.kernels.records",
     },
     "zoo.kernels.ir": {"zoo.kernels.dtype", "zoo.kernels.device", "zoo.kernels.layout"},
     "zoo.kernels.algorithm": {"zoo.kernels.dtype", "zoo.kernels.ir", "zoo.kernels.layout"},
@@ -74,7 +80,8 @@ ALLOWED = {
         "zoo.kernels.layout",
     },
     "zoo.kernels.artifact": {
-        *("zoo.kernels.device", "zoo.kernels.extras", "zoo.kernels.ir", "zoo.kernels.layout", "zoo.kernels.records"),
+        *("zoo.kernels.device", "zoo.kernels.extras", "zoo.kernels.ir", "zoo.kernels.layout"),
+        *("zoo.kernels.records", "zoo.kernels.selection"),
         *("zoo.kernels.algorithm", "zoo.kernels.dtype", "zoo.kernels.targets", "zoo.kernels.runtime"),
     },
     "zoo.kernels.runtime": set(),
@@ -182,7 +189,7 @@ def test_files_are_of_one_idea(path):
         (["list"], ["torch", "tvm", "numpy", "PIL", "safetensors", "huggingface_hub"]),
         (["list", "--json"], ["torch", "tvm", "numpy"]),
         (["devices"], ["torch", "tvm", "numpy"]),
-        (["log", "show", "x86-64-v3"], ["torch", "tvm", "numpy"]),
+        (["log", "show", "znver4"], ["torch", "tvm", "numpy"]),
         (["--help"], ["torch", "tvm", "numpy"]),
     ],
 )

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from zoo.kernels.device import device, records
 from zoo.kernels.errors import KernelError
 from zoo.kernels.ir.workload import Workload
-from zoo.kernels.records import FOREIGN, Record, append, best, least_seconds, path_of, read
+from zoo.kernels.processor import Machine
+from zoo.kernels.records import FOLDER, FOREIGN, Record, append, best, least_seconds, path_of, read
 from zoo.kernels.targets import target_of
 
 V4 = device("x86-64-v4")
@@ -25,7 +26,8 @@ def record(seconds=(1e-4, 3e-4, 2e-4), **changes):
         "knobs": target_of(V4).default(W),
         "seconds": tuple(seconds),
     }
-    fields |= {"provenance": "measured", "processor": "test", "tvm": "0", "date": "2026-01-01"}
+    fields |= {"provenance": "measured", "machine": Machine("znver4", "test", cores=2, l2=1 << 20), "tvm": "0"}
+    fields |= {"date": "2026-01-01"}
     return Record(**fields | changes)
 
 
@@ -104,6 +106,13 @@ SIZES = [(10**7, 8, 8), (8, 10**7, 8), (8, 8, 10**7), (0, 8, 8), (8, 8, 0), ("9"
         {"extra": 1},
         {"device": ["host"]},
         {"date": 7},
+        {"processor": "znver4"},
+        {"machine": "znver4"},
+        {"machine": None},
+        *({"machine": {"processor": name, "name": "x"}} for name in ("", "../znver4", "Zen 4", "a" * 41, 7, None)),
+        *({"machine": {"processor": "znver4", "name": name}} for name in (7, None, "x" * 201)),
+        *({"machine": {"processor": "znver4", "name": "x", "l2": size}} for size in (0, -1, 1.5, True, 10**30)),
+        {"machine": {"processor": "znver4", "name": "x", "wings": 2}},
         *({"seconds": [1e-4, value]} for value in (1e-320, 1e-12, 1e-9)),
         *({"workload": "pool2s2-f32-c64-112x112", "seconds": [value]} for value in (1e-320, 1e-9)),
         *({"workload": f"pointwise1s1-f32-c{c}-k{k}-{h}x{h}"} for c, k, h in SIZES),
@@ -178,9 +187,9 @@ def test_lines_of_version_1_are_read_in_the_words_of_today(case, tmp_path):
     (old, new), remarks = read(path)
     assert (remarks, new) == ([], record())
     assert (old.knobs, str(old.workload)) == (V2[case], V1[case][0])
-    assert (old.provenance, old.processor, old.schedule_version) == ("measured", "a board", 1)
+    assert (old.provenance, old.machine, old.schedule_version) == ("measured", Machine("unknown", "a board"), 1)
     target_of(device("tx2" if "cuda" in case else "x86-64-v4")).check(old.workload, old.knobs)
-    assert json.loads(old.line())["version"] == 2
+    assert json.loads(old.line())["version"] == 3
     assert Record.parse(old.line()) == old
 
 
@@ -189,9 +198,19 @@ def test_knobs_of_foreign_schedules_keep_their_names():
     assert kept.knobs == {"tile_f.1": 2, "rows": 3}
 
 
-@pytest.mark.parametrize("version", [0, 1, 3, "2", None])
+@pytest.mark.parametrize(
+    ("name", "processor"),
+    [("tx2-cpu", "cortex-a57"), ("tx2", "sm_62"), ("x86-64-v4", "unknown"), ("somebody-s", "unknown")],
+)
+def test_lines_of_version_2_are_of_the_board_s_own_processor_or_do_not_say(name, processor):
+    fields = json.loads(record(device=name).line()) | {"version": 2, "processor": "AMD EPYC"}
+    del fields["machine"]
+    assert Record.parse(json.dumps(fields)) == record(device=name, machine=Machine(processor, "AMD EPYC"))
+
+
+@pytest.mark.parametrize("version", [0, 1, 2, 4, "3", None])
 def test_another_version_is_refused(version):
-    with pytest.raises(KernelError, match="this program reads versions 1 and 2"):
+    with pytest.raises(KernelError, match=r"this program reads versions 1 to 3|KeyError: 'processor'"):
         Record.parse(json.dumps(json.loads(record().line()) | {"version": version}))
 
 
@@ -200,16 +219,17 @@ def test_deep_nesting_does_not_matter():
         Record.parse("[" * 100_000)
 
 
-@pytest.mark.parametrize("name", [r.name for r in records()])
-def test_the_logs_we_ship_are_sound(name):
-    found, remarks = read(path_of(device(name)))
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.jsonl")), ids=lambda path: path.stem)
+def test_the_logs_we_ship_are_sound(path):
+    found, remarks = read(path)
     assert remarks == []
     for kept in found:
-        assert kept.device == name
-        assert kept.schedule_version == target_of(V4).version or (kept.schedule_version, kept.provenance) == (
+        made_for = device(kept.device)
+        assert path == path_of(made_for, kept.machine.processor)
+        assert kept.schedule_version == target_of(made_for).version or (kept.schedule_version, kept.provenance) == (
             FOREIGN,
             "imported",
         )
-    assert set(best(found, device(name))) == {
-        r.workload for r in found if r.seconds and r.schedule_version == target_of(V4).version
-    }
+    for name in {kept.device for kept in found}:
+        ours = {r.workload for r in found if r.device == name and r.seconds and r.schedule_version != FOREIGN}
+        assert set(best(found, device(name))) == ours

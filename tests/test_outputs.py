@@ -17,7 +17,6 @@ from zoo.data.rooms import render
 from zoo.errors import ZooError
 from zoo.exporters import FORMATS, export
 from zoo.kernels import records as log
-from zoo.kernels.device import records
 from zoo.kernels.errors import KernelError
 from zoo.visual.picture import write
 
@@ -299,7 +298,7 @@ def test_an_artifact_s_folder(zoo, tmp_path):
 
 
 def test_nothing_is_added_to_a_file_that_is_no_log(zoo, tmp_path):
-    known = next(log.path_of(record) for record in records() if log.path_of(record).is_file())
+    known = next(log.FOLDER.glob("*.jsonl"))
     (tmp_path / "notes.txt").write_text("what I did today\n")
     (tmp_path / "old.log").write_text("")
     refused(zoo, tmp_path, "not a tuning log", "log", "merge", known, "-o", "notes.txt")

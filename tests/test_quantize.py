@@ -8,7 +8,7 @@ import torch
 
 import zoo as package
 from conftest import FAMILY, seeded, small_frames
-from zoo.cli.compile import in_dtype, plan_of
+from zoo.cli.plans import in_dtype, plan_of
 from zoo.data.rooms import render
 from zoo.errors import ZooError
 from zoo.kernels.artifact.build import build

@@ -14,7 +14,7 @@ def _folder(job: Job) -> Path:
 def prepare(job: Job) -> None:
     """Built anew every time, as the kernels may have changed."""
     import zoo
-    from zoo.cli.compile import plan_of
+    from zoo.cli.plans import plan_of
     from zoo.kernels.artifact.build import build
     from zoo.kernels.device import device
     from zoo.kernels.targets import target_of

@@ -7,7 +7,6 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections import Counter
 from contextlib import suppress
 from functools import partial
 from itertools import count
@@ -19,8 +18,8 @@ from ..errors import KernelError
 from ..extras import require
 from ..ir.plan import Plan
 from ..ir.rewrite import rewrite
-from ..records import tuned
 from ..runtime.fastdepth import LIBRARY, MANIFEST, PARAMETERS
+from ..selection import Choice, choices, processor_of
 from ..targets import target_of
 from ..targets.base import OnProgress
 from ..targets.native import CUDA_HEADER, HEADER, PROGRAM, TWIN
@@ -37,18 +36,21 @@ def build(
     folder: Path,
     model: dict[str, Any],
     on_progress: OnProgress = lambda *_: None,
-) -> dict[str, int]:
-    """Compile a traced plan for `device` into `folder`, which appears whole or not at all; where the layers' knobs are from.
+    processor: str | None = None,
+) -> list[Choice | None]:
+    """Compile a traced plan for `device` into `folder`, which appears whole or not at all; where each step's knobs are from,
+    None for the default.
 
-    `model` goes into the manifest: name, weights_sha256, status. An existing artifact there is replaced; what else lies in
-    its folder stays.
+    They are to be fast on `processor`, by default the device's own or this machine's (`selection.processor_of`). `model` goes
+    into the manifest: name, weights_sha256, status. An existing artifact there is replaced; what else lies in its folder stays.
     """
     folder = folder.resolve()
     if folder.exists() and not written(folder / MANIFEST) and (not folder.is_dir() or any(folder.iterdir())):
         raise KernelError(f"{folder}: exists and is not an artifact; choose another place")
     require("tvm", "ziglang")
     macs, plan = plan.macs, rewrite(plan, device.simd_lanes)
-    program = lower(plan, device, tuned(device))
+    chosen = choices(device, processor)
+    program = lower(plan, device, {w: choice.record for w, choice in chosen.items()})
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
         work, made = Path(scratch) / "work", Path(scratch) / "made"
@@ -57,7 +59,8 @@ def build(
         facts = description(program, model, macs)
         kernels = target_of(device).package(program, facts, work, made, on_progress)
         (made / PARAMETERS).write_bytes(program.parameters)
-        (made / MANIFEST).write_text(json.dumps(manifest(program, facts, kernels, made), indent=1) + "\n")
+        said = manifest(program, facts, kernels, made) | {"processor": processor or processor_of(device)}
+        (made / MANIFEST).write_text(json.dumps(said, indent=1) + "\n")
         if folder.exists():
             others = partial(_except_ours, str(folder))
             shutil.copytree(folder, made, symlinks=True, ignore=others, dirs_exist_ok=True)
@@ -71,7 +74,8 @@ def build(
                 if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                     raise
         on_progress("done", len(plan.workloads) + 1, len(plan.workloads) + 1)
-    return dict(Counter(program.provenance[step.workload] for step in plan.steps))
+    used = [step.workload for step in plan.steps]
+    return [None if program.provenance[w] == "default" else chosen.get(w) or chosen.get(w.bare) for w in used]
 
 
 def written(path: Path) -> bool:

@@ -13,8 +13,8 @@ from ..errors import KernelError
 from ..ir.plan import Array, Plan
 from ..ir.reference import interpret
 from ..ir.rewrite import rewrite
-from ..records import tuned
 from ..runtime.fastdepth import FastDepth
+from ..selection import tuned
 from ..targets import target_of
 from ..targets.base import OnProgress, Run
 from .lower import lower
@@ -43,7 +43,7 @@ def verify(folder: Path, plan: Plan, eager: Run) -> Report:
 
 
 def verify_elsewhere(
-    folder: Path, plan: Plan, device: Device, eager: Run, on_progress: OnProgress
+    folder: Path, plan: Plan, device: Device, eager: Run, on_progress: OnProgress, processor: str | None = None
 ) -> tuple[float, str] | None:
     """(the same difference, how it was found) for an artifact that this machine cannot run; None where that needs something
     that is not here. Says nothing of speed. Raises KernelError if it fails or differs."""

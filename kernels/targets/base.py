@@ -36,7 +36,7 @@ class Timer(Protocol):
         """Seconds of each run on this machine, `flush` bytes of memory touched before each."""
 
     def program(self, w: Workload, knobs: Knobs, folder: Path, runs: int, flush: int) -> Path:
-        """A program that prints what the board calls itself, then the seconds of each run, a line each."""
+        """A program that prints the seconds of each run, a line each."""
 
     def library(self, w: Workload, knobs: Knobs, folder: Path) -> Path:
         """A library with the kernel, under symbol(w)."""

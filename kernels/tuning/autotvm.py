@@ -15,6 +15,7 @@ from ..device import Device
 from ..dtype import F32
 from ..errors import KernelError
 from ..ir.workload import Workload
+from ..processor import Machine
 from ..records import FOREIGN, Record
 from ..targets import target_of
 from ..targets.cpu.space import STAGE_BYTES, default, divisors, staged
@@ -24,8 +25,8 @@ CHANNELS = 3  # the loop of a spatial annotation that runs over channels
 NCHW = ("topi_nn_conv2d", "topi_nn_depthwise_conv2d_nchw")
 
 
-def parse(line: str, device: str, processor: str) -> Record:
-    """The record that a line holds, as measured on `processor` (a board in words) for `device`. Raises KernelError.
+def parse(line: str, device: str, machine: Machine) -> Record:
+    """The record that a line holds, as measured on `machine` for `device`. Raises KernelError.
 
     Its knobs are kept under their own names, factors of a split numbered from the outermost. They belong to no schedule
     of ours: what such a record says is how fast a convolution can be.
@@ -48,7 +49,7 @@ def parse(line: str, device: str, processor: str) -> Record:
         date = time.strftime("%Y-%m-%d", time.gmtime(when))
         error = f"AutoTVM error {failed}" if failed else None
         record = Record(
-            device, workload, FOREIGN, _knobs(setting["e"]), times, "imported", processor, "AutoTVM 0.1", date, error
+            device, workload, FOREIGN, _knobs(setting["e"]), times, "imported", machine, "AutoTVM 0.1", date, error
         )
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError) as error:
         raise KernelError(f"not an AutoTVM 0.1 record ({type(error).__name__}: {str(error)[:80]})") from error

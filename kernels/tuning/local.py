@@ -10,11 +10,11 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Self
 
-from .. import processor
 from ..device import Device
 from ..errors import KernelError, UnreachableError
 from ..extras import require
 from ..ir.workload import Workload
+from ..processor import Machine, here
 from ..records import Record
 from ..targets import target_of
 from .measure import FLUSH, LIMIT, RUNS, record
@@ -25,9 +25,9 @@ Timing = Callable[[Workload, dict[str, int]], list[float]]  # a setting -> secon
 class ProcessRunner:
     """Measures settings in a child process, which is replaced when it dies."""
 
-    def __init__(self, device: Device, timing: Timing, processor: str, core: int | None = None) -> None:
-        """`timing` is what the child does, on one core alone where one is given; `processor` is what kernels run on."""
-        self.device, self.timing, self.processor, self.core = device, timing, processor, core
+    def __init__(self, device: Device, timing: Timing, machine: Machine, core: int | None = None) -> None:
+        """`timing` is what the child does, on one core alone where one is given; `machine` is what kernels run on."""
+        self.device, self.timing, self.machine, self.core = device, timing, machine, core
         self._process: Any = None
         self._pipe: Connection | None = None
 
@@ -48,7 +48,7 @@ class ProcessRunner:
         except (EOFError, OSError, TimeoutError) as failure:  # TimeoutError is an OSError
             error = str(failure) or "the process died"
             self.close()
-        return record(self.device, workload, knobs, tuple(seconds), error, "measured", self.processor)
+        return record(self.device, workload, knobs, tuple(seconds), error, "measured", self.machine)
 
     def _connect(self) -> Connection:
         if self._pipe is None:
@@ -87,7 +87,7 @@ class LocalRunner(ProcessRunner):
         if not device.runs_here:
             raise KernelError(f"{device.name}: this machine cannot run it, so it cannot be tuned here")
         chosen = max(os.sched_getaffinity(0)) if core is None else core
-        super().__init__(device, partial(timer.here, runs=RUNS, flush=FLUSH), processor.name(), chosen)
+        super().__init__(device, partial(timer.here, runs=RUNS, flush=FLUSH), here(), chosen)
 
 
 def _serve(pipe: Connection, timing: Timing, core: int | None) -> None:

@@ -9,6 +9,7 @@ from typing import Protocol, Self
 
 from ..device import Device
 from ..ir.workload import Workload
+from ..processor import Machine
 from ..records import Record
 from ..targets import target_of
 
@@ -27,6 +28,10 @@ class Measurer(Protocol):
 class Runner(Measurer, Protocol):
     """A measurer that is opened and closed."""
 
+    @property
+    def machine(self) -> Machine:
+        """What it measures on. Raises UnreachableError."""
+
     def __enter__(self) -> Self: ...
 
     def __exit__(
@@ -41,10 +46,10 @@ def record(
     seconds: tuple[float, ...],
     error: str | None,
     provenance: str,
-    processor: str,
+    machine: Machine,
 ) -> Record:
     """What came of one setting, today."""
     date, tvm = datetime.now(UTC).strftime("%Y-%m-%d"), version("apache-tvm")
     return Record(
-        device.name, workload, target_of(device).version, knobs, seconds, provenance, processor, tvm, date, error
+        device.name, workload, target_of(device).version, knobs, seconds, provenance, machine, tvm, date, error
     )

@@ -8,17 +8,22 @@ from __future__ import annotations
 import shlex
 import subprocess
 import tempfile
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
 from typing import Self
 
+from ..cores import cores
 from ..device import Device
 from ..errors import KernelError, UnreachableError
 from ..extras import require
 from ..ir.workload import Workload
+from ..processor import Machine, machine_of
 from ..records import Record
 from ..targets import target_of
+from ..targets.native import RUNTIME, compile_c
 from .measure import FLUSH, LIMIT, RUNS, record
 
 OVER_SSH = "f=$(mktemp) && cat >$f && chmod +x $f && $f; s=$?; rm -f $f; exit $s"
@@ -43,22 +48,37 @@ class RemoteRunner:
         # An emulator's seconds say nothing about the board's.
         self.provenance = "emulated" if Path(self.words[0]).name.startswith("qemu") else "measured"
 
+    @cached_property
+    def machine(self) -> Machine:
+        """What the board says it is; its processor is what the device's record says where the table of cores lacks that.
+        Raises KernelError."""
+        with tempfile.TemporaryDirectory() as scratch:
+            program = Path(scratch) / "report"
+            compile_c(self.device, [RUNTIME / "report" / "main.c", "-o", program])
+            try:
+                found = machine_of("\n".join(self._run(program, LIMIT)))
+            except (ValueError, subprocess.TimeoutExpired) as error:
+                raise KernelError(f"{shlex.join(self.words)}: a program sent there does not run ({error})") from error
+        doubted = self.provenance == "emulated" or found.processor not in cores()
+        return replace(found, processor=self.device.processor or found.processor) if doubted else found
+
     def measure(self, workload: Workload, knobs: dict[str, int], limit: float = LIMIT) -> Record:
         """Build, send and time one setting. What goes wrong there is in the record's `error`, with no seconds;
         UnreachableError where the board itself is missing."""
-        processor, error = "unknown", None
+        machine, error = self.machine, None
         seconds: tuple[float, ...] = ()
         with tempfile.TemporaryDirectory() as scratch:
             with BUILDING:
                 program = self.timer.program(workload, knobs, Path(scratch), RUNS, FLUSH)
             try:
-                processor, *lines = self._run(program, limit)
-                seconds = tuple(map(float, lines))
+                seconds = tuple(map(float, self._run(program, limit)))
+                if len(seconds) != RUNS:
+                    raise ValueError(f"{len(seconds)} times came back, not {RUNS}")
             except subprocess.TimeoutExpired:
                 error = f"no answer within {limit:.0f} s"
             except ValueError as failure:
-                error = str(failure)
-        return record(self.device, workload, knobs, seconds, error, self.provenance, processor)
+                error, seconds = str(failure), ()
+        return record(self.device, workload, knobs, seconds, error, self.provenance, machine)
 
     def _run(self, program: Path, limit: float) -> list[str]:
         """The lines that the program prints."""

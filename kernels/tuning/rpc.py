@@ -16,8 +16,9 @@ from ..errors import KernelError, UnreachableError
 from ..extras import require
 from ..ir.program import symbol
 from ..ir.workload import Workload
+from ..processor import UNKNOWN, Machine, is_vague
 from ..targets import target_of
-from ..tvm_private import one_thread
+from ..tvm_private import llvm_processor, one_thread
 from .local import ProcessRunner
 from .measure import FLUSH, RUNS
 
@@ -29,9 +30,9 @@ WAIT = 15.0  # seconds for an answer of the tracker, so how long a board may be 
 class RpcRunner(ProcessRunner):
     """Measures on whichever board of a key the tracker has free."""
 
-    def __init__(self, device: Device, address: Address, key: str, place: int) -> None:
+    def __init__(self, device: Device, address: Address, key: str, place: int, machine: Machine) -> None:
         """`place` counts the runners of that key from 0."""
-        super().__init__(device, partial(measured, device, address, key, place), f"{key} of {address[0]}:{address[1]}")
+        super().__init__(device, partial(measured, device, address, key, place), machine)
 
 
 def runners(device: Device, tracker: str, key: str) -> list[RpcRunner]:
@@ -45,7 +46,8 @@ def runners(device: Device, tracker: str, key: str) -> list[RpcRunner]:
     keys = offered(address)
     if key not in keys:
         raise KernelError(f"{tracker}: no board under {key!r}; it has {', '.join(sorted(set(keys))) or 'none at all'}")
-    return [RpcRunner(device, address, key, place) for place in range(keys.count(key))]
+    machine = Machine(_processor(device, address, key), f"{key} of {address[0]}:{address[1]}")
+    return [RpcRunner(device, address, key, place, machine) for place in range(keys.count(key))]
 
 
 def offered(address: Address) -> list[str]:
@@ -78,6 +80,12 @@ def measured(
                     f"{key} of {address[0]}:{address[1]}: a board is gone ({error})".splitlines()[0]
                 ) from error
             raise
+
+
+def _processor(device: Device, address: Address, key: str) -> str:
+    """What the compiler on one of the boards calls its processor; where there is none, what the device's record says."""
+    said = llvm_processor(_session(address, key))
+    return said if not is_vague(said) else device.processor or UNKNOWN
 
 
 def _tracker(address: Address) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,9 +14,10 @@ from .options import InputSides, Json, Layers, Model, Overwrite, TvmTarget, exam
 from .tune import chosen
 
 if TYPE_CHECKING:
-    from ..kernels.ir.plan import Plan
-    from ..model.network import FastDepth
+    from ..kernels.device import Device
+    from ..kernels.selection import Choice
 
+MANY = 10**6  # settings of a layer: more than any has, so that time alone ends a search
 WHERE = {
     "here": "",
     "emulated": ", under emulation",
@@ -26,6 +28,12 @@ WHERE = {
 def compile_(
     device: Annotated[str | None, typer.Option(help="A device (zoo devices), host, or a .toml file.")] = None,
     target: TvmTarget = None,
+    processor: Annotated[
+        str | None,
+        typer.Option(
+            help="The processor to be fast on, as compilers call it (znver4), or any; default: the board's, or this machine's."
+        ),
+    ] = None,
     model: Model = "fastdepth_pruned",
     dtype: Annotated[
         str | None, typer.Option(help="f32 or int8; default: what the model is in. zoo quantize makes int8 of f32.")
@@ -34,6 +42,9 @@ def compile_(
         Path | None, typer.Option("-o", "--out", help="Folder to write; default build/MODEL-DEVICE.")
     ] = None,
     input_: InputSides = None,
+    tune: Annotated[
+        float | None, typer.Option(min=1, metavar="SECONDS", help="First tune here for so long, as zoo tune would.")
+    ] = None,
     layers: Layers = False,
     overwrite: Overwrite = False,
     json: Json = False,
@@ -45,16 +56,26 @@ def compile_(
     from ..inference.predictor import Runner
     from ..kernels.artifact.build import FILES, build, written
     from ..kernels.artifact.verify import verify, verify_elsewhere
+    from ..kernels.ir.rewrite import rewrite
+    from ..kernels.processor import here
     from ..kernels.runtime.fastdepth import MANIFEST
     from ..kernels.targets import target_of
+    from ..kernels.tuning.boards import reach
+    from ..kernels.tuning.session import session
     from ..weights.checkpoint import digest
     from ..weights.hub import resolve
     from ..weights.load import identify, load
+    from .plans import in_dtype, plan_of
 
     if not (device or target):
         raise ZooError("give --device NAME (zoo devices) or --target JSON")
     made_for = chosen(device, target)
     model = in_dtype(model, dtype) if dtype else model
+    fast_on = fast_processor(processor, made_for)
+    if tune and fast_on != here().processor:
+        raise ZooError(
+            f"--tune measures on this machine, a {here().processor}; tune a {fast_on} with zoo tune --runner"
+        )
     variant, folder = identify(model)
     height, width = sides(input_) if input_ else variant.input
     out = out or Path("build") / f"{variant.name}-{device if device == 'host' else made_for.name}"
@@ -68,24 +89,32 @@ def compile_(
     }
     plan = plan_of(network, height, width)
     made_for = target_of(made_for).for_dtype(plan.dtype)
+    if tune:
+        with console.progress(f"tuning for {tune:g} s") as on_progress:
+            workloads = rewrite(plan, made_for.simd_lanes).workloads
+            session(workloads, made_for, reach(made_for, [], None, None), MANY, on_progress, console.warn, seconds=tune)
     with console.progress("compiling") as on_progress:
-        sources = build(plan, made_for, out, facts, on_progress)
+        choices = build(plan, made_for, out, facts, on_progress, fast_on)
         eager, error, checked = Runner(network, threads=1), None, None
         report = verify(out, plan, eager) if made_for.runs_here else None
         if report:
             error, checked = report.error, "here"
-        elif found := verify_elsewhere(out, plan, made_for, eager, on_progress):
+        elif found := verify_elsewhere(out, plan, made_for, eager, on_progress, fast_on):
             error, checked = found
     size = sum(path.stat().st_size for path in out.iterdir())
     steps = encoder.loads((out / MANIFEST).read_text())["steps"]
+    settings = Counter(choice.basis if choice else "default" for choice in choices)
     row = {
         "artifact": str(out),
         "model": variant.name,
         "device": made_for.name,
         "dtype": str(plan.dtype),
         "input": [3, height, width],
+        "processor": fast_on,
         "layers": len(plan.steps),
-        "knobs": sources,
+        "knobs": dict(Counter(choice.record.provenance if choice else "default" for choice in choices)),
+        "settings": dict(settings),
+        "measured_on": sorted({name for choice in choices if choice for name in choice.processors}),
         "size_bytes": size,
         "max_abs_error_m": error,
         "checked": checked,
@@ -95,11 +124,9 @@ def compile_(
         return
     console.heading(f"{out}: {variant.name} for {made_for.name}, {plan.dtype}")
     table = console.table("", "", header=False)
-    tuned, imported, plain = (sources.get(name, 0) for name in ("measured", "imported", "default"))
-    kinds = (
-        f"{tuned} tuned, " + (f"{imported} with imported knobs, " if imported else "") + f"{plain} with default knobs"
-    )
-    table.add_row("layers", f"{len(plan.steps)}: {kinds}")
+    table.add_row("layers", f"{len(plan.steps)}: {origins(choices, fast_on)}")
+    if settings["own"] < len(choices) and fast_on == here().processor:
+        table.add_row("to tune here", "zoo compile --tune 240, or zoo tune, which goes on where it stopped")
     table.add_row("size", f"{size / 1e6:.1f} MB")
     if error is not None:
         table.add_row("largest difference to eager", f"{error:.1e} m{WHERE.get(str(checked), f', {checked}')}")
@@ -120,44 +147,38 @@ def compile_(
         _show_layers(steps)
 
 
-def in_dtype(model: str, dtype: str) -> str:
-    """The model itself where it is in that dtype, or the zoo's variant that was made of it. Raises ZooError."""
-    from ..variant import DTYPES, catalogue
-    from ..weights.load import identify
+def fast_processor(processor: str | None, device: Device) -> str:
+    """What --processor names, else what the device's kernels are to be fast on. Raises ZooError for a name that is none."""
+    from ..kernels.processor import NAME
+    from ..kernels.selection import processor_of
 
-    if dtype not in DTYPES:
-        raise ZooError(f"--dtype {dtype}: there are {' and '.join(DTYPES)}")
-    variant, folder = identify(model)
-    if variant.dtype == dtype:
-        return model
-    made = f"{variant.name}_{dtype}"
-    if folder is None and made in (known.name for known in catalogue(quantized=True)):
-        return made
-    if dtype == "f32":
-        raise ZooError(f"{model} is in {variant.dtype}; give the network that it was made of")
-    raise ZooError(
-        f"{model} is in {variant.dtype}: zoo quantize -m {model} --dataset FRAMES -o DIR makes it {dtype}; then -m DIR"
-    )
+    if processor and not NAME.fullmatch(processor):
+        raise ZooError(f"--processor {processor!r}: a compiler's name, such as znver4 or cortex-a72, or any")
+    return processor or processor_of(device)
 
 
-def plan_of(network: FastDepth, height: int, width: int) -> Plan:
-    """A network at that size as kernels see it, in its own dtype."""
-    from ..kernels.ir.quantize import Integers, quantize
-    from ..kernels.ir.rewrite.fold_norm import fold_norm
-    from ..kernels.ir.trace import trace
-    from ..model.network import FastDepth
-    from ..model.quantized import QuantizedFastDepth
+def origins(choices: list[Choice | None], processor: str) -> str:
+    """Where the settings of a network's kernels come from, in words."""
+    from ..kernels.selection import ANY, NEAR, OWN
 
-    if not isinstance(network, QuantizedFastDepth):
-        return trace(network, height, width)
-    layers = {
-        name: Integers(
-            layer.weight.numpy(), layer.bias.numpy(), layer.weight_scale.detach().numpy(), float(layer.input_scale)
-        )
-        for name in network.order
-        for layer in [network.layer(name)]
-    }
-    return quantize(fold_norm(trace(FastDepth(network.variant).eval(), height, width)), layers)
+    said = []
+    kinds = Counter((c.basis, c.processors, c.record.provenance) if c else None for c in choices)
+    for kind, count in kinds.most_common():
+        if kind is None:
+            said.append(f"{count} kernels with default knobs")
+            continue
+        basis, processors, provenance = kind
+        where = " and ".join(processors)
+        how = {"imported": "with tilings that won on", "predicted": "predicted for"}.get(provenance, "measured on")
+        if basis == OWN:
+            said.append(f"{count} kernels {how} {where}")
+        elif basis == NEAR:
+            said.append(f"{count} kernels {how} {where}, the nearest to this {processor}, on which none was")
+        else:
+            why = ", the least slow on all of them" if len(processors) > 1 else ""
+            none = "" if processor == ANY else f", none on {processor}"
+            said.append(f"{count} kernels {how} {where}{why}{none}")
+    return "; ".join(said)
 
 
 def _show_layers(steps: list[dict[str, Any]]) -> None:
@@ -186,7 +207,8 @@ def register(app: typer.Typer) -> None:
         epilog=examples(
             "zoo compile --device host -o build/host",
             "zoo predict --artifact build/host photo.jpg",
-            "zoo compile -m fastdepth --device x86-64-v3 --input 192x256",
+            "zoo compile --device host --tune 240 -o build/host",
+            "zoo compile -m fastdepth --device x86-64-v3 --processor znver4 --input 192x256",
             "zoo compile --device tx2 --layers",
             """zoo compile --target '{"kind": "llvm", "mtriple": "aarch64-linux-gnu", "mcpu": "cortex-a55"}'""",
         ),

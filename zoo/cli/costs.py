@@ -29,16 +29,20 @@ def priced(text: str) -> tuple[Cost, str, int]:
 
 
 def latency(device: Device) -> Latency:
-    """Seconds on a device, from its tuning log; how far estimates between its measurements are off is said."""
+    """Seconds on a device, as one processor took them: the device's own or this machine's, else the nearest with records, else
+    the one that has the most. Which, and how far estimates between its measurements are off, is said."""
     import numpy as np
 
-    from ..kernels.records import path_of, per_convolution, read
+    from ..kernels.records import per_convolution
+    from ..kernels.selection import known as records
+    from ..kernels.selection import of_one, processor_of
     from ..model.walk import Shape
     from ..prune.cost import KINDS, Latency
 
+    processor, ours = of_one(records(device), device, processor_of(device))
     known = {
         Shape(w.kind, w.kernel_size, w.stride, w.cin, w.cout, w.height, w.width): seconds
-        for w, seconds in per_convolution(read(path_of(device))[0]).items()
+        for w, seconds in per_convolution(ours).items()
         if w.kind in KINDS
     }
     try:
@@ -47,7 +51,7 @@ def latency(device: Device) -> Latency:
         raise ZooError(f"{device.name}: {error}; `zoo tune --device {device.name}` measures") from error
     off = table.errors()
     console.say(
-        f"[dim]{device.name}: {len(known)} layers known; estimates between them are off by {np.median(off):.0%} "
+        f"[dim]{device.name} on {processor}: {len(known)} layers known; estimates between them are off by {np.median(off):.0%} "
         f"(median, each from all others), {np.quantile(off, 0.9):.0%} at the 90th percentile[/dim]"
     )
     return table

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,52 +29,51 @@ def tune(
     ] = None,
     tracker: Annotated[str | None, typer.Option(help="With --runner rpc: TVM's tracker, HOST:PORT.")] = None,
     key: Annotated[str | None, typer.Option(help="With --runner rpc: the boards' key there.")] = None,
-    log: Annotated[Path | None, typer.Option(help="Log to read and add to; default: the one zoo compile uses.")] = None,
+    log: Annotated[
+        Path | None,
+        typer.Option(help="Log to read and add to; default: that of the processor, which zoo compile uses."),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="What to call the board in the records; default: as it does.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the random choices.")] = 0,
     json: Json = False,
 ) -> None:
     """Search for faster knobs, layer by layer, guided by a model of everything measured so far (XGBoost)."""
     from ..kernels.ir.rewrite import rewrite
-    from ..kernels.records import append, begun, best, path_of, present
+    from ..kernels.records import best
     from ..kernels.targets import target_of
-    from ..kernels.tuning.boards import Boards, reach
-    from ..kernels.tuning.search import tune as run
-    from ..weights.load import identify, load
-    from .compile import plan_of
+    from ..kernels.tuning.boards import reach
+    from ..kernels.tuning.session import session
+    from . import plans
 
-    made_for = chosen(device, target)
+    traced = plans.traced(model)
+    made_for = target_of(chosen(device, target)).for_dtype(traced.dtype)
     reached = reach(made_for, runner or [], tracker, key)
-    variant, folder = identify(model)
-    traced = plan_of(load(model, pretrained=folder is not None or variant.dtype != "f32"), *variant.input)
-    made_for = target_of(made_for).for_dtype(traced.dtype)
     plan = rewrite(traced, made_for.simd_lanes)
-    path = log or path_of(made_for)
-    records, remarks = begun(path)
-    for remark in remarks:
-        console.warn("skipped", remark)
-    ours = present(records, made_for)
-    with ExitStack() as open_, console.progress(f"tuning for {made_for.name}") as on_progress:
-        boards = Boards(
-            [open_.enter_context(board) for board in reached],
-            lambda gone: console.warn("gone", gone),
+    with console.progress(f"tuning for {made_for.name}") as on_progress:
+        outcome = session(
+            *(plan.workloads, made_for, reached, trials, on_progress, console.warn), log=log, name=name, seed=seed
         )
-        keep = partial(append, path)
-        run(plan.workloads, made_for, trials, ours, boards.measure, keep, on_progress, seed=seed, spread=boards.spread)
-    found = best(ours, made_for)
+    found = best(outcome.records, made_for)
     total = sum(found[step.workload].time for step in plan.steps if step.workload in found)
+    machine = outcome.machine
     row = {
-        "log": str(path),
+        "log": str(outcome.log),
         "device": made_for.name,
+        "processor": machine.processor,
+        "machine": machine.fields(),
         "layers": len(plan.steps),
-        "records": len(ours),
+        "records": len(outcome.records),
         "sum_ms": total * 1e3,
     }
     if json:
         console.show_json(row)
         return
     best_sum = f"the layers' best sum to {total * 1e3:.2f} ms, each timed by itself"
-    said = best_sum if found else "none that says how fast the device is"
-    console.out.print(f"{path}: {len(ours)} records; {said}", soft_wrap=True)
+    said = best_sum if found else "none that says how fast it is"
+    where = f"{made_for.name} on {machine.processor} ({name or machine.name})"
+    console.out.print(f"{outcome.log}: {len(outcome.records)} records of {where}; {said}", soft_wrap=True)
 
 
 def chosen(device: str | None, target: str | None) -> Device:

@@ -1,4 +1,4 @@
-/* Times one kernel on a board: prints what the board calls itself, then the seconds of every run, a line each. */
+/* Times one kernel on a board: prints the seconds of every run, a line each. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,25 +18,6 @@ enum { LINE = 64 };
 #endif
 
 static int stop(const char *why) { return fprintf(stderr, "error: %s\n", why), 2; }
-
-static void print_name(void) {
-    char line[256] = "unknown";
-    FILE *file = fopen("/proc/device-tree/model", "r");
-    if (file) {
-        if (!fgets(line, sizeof line, file)) line[0] = 0;
-    } else if ((file = fopen("/proc/cpuinfo", "r"))) {
-        char *found = NULL;
-        while (!found && fgets(line, sizeof line, file))
-            if (!strncmp(line, "model name", 10)) found = strchr(line, ':');
-        if (found)
-            memmove(line, found + 2, strlen(found + 2) + 1);
-        else
-            strcpy(line, "unknown");
-    }
-    if (file) fclose(file);
-    line[strcspn(line, "\n")] = 0;
-    puts(line);
-}
 
 static double now(void) {
     struct timespec t;
@@ -61,7 +42,6 @@ int main(void) {
         tensors[j] = tensor_at(&s->operands[j], arena);
         arguments[j] = argument_of(&tensors[j]);
     }
-    print_name();
     pool_enter(threads);
     for (int i = 0; i <= RUNS; i++) {
         memset(other, i, FLUSH);
