@@ -6,10 +6,10 @@ from typing import Any
 
 from tvm.s_tir import Schedule
 
-from ...device import Device
-from ...ir.workload import PER_CHANNEL, Workload
-from ..base import Knobs
-from .space import in_place
+from ..device import Device
+from ..ir.workload import PER_CHANNEL, Workload
+from .base import Knobs
+from .simd_space import in_place
 
 
 def schedule(sch: Schedule, w: Workload, device: Device, knobs: Knobs) -> None:
