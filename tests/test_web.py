@@ -19,8 +19,9 @@ from zoo.kernels.artifact.verify import verify_elsewhere
 from zoo.kernels.device import device
 from zoo.kernels.errors import KernelError
 from zoo.kernels.ir.trace import trace
-from zoo.model.layers import ConvNormAct, nearest
+from zoo.model.layers import ConvNormAct
 from zoo.model.network import initialise
+from zoo.model.upsample import nearest
 
 NODE = shutil.which("node")
 SIDES = (32, 48)

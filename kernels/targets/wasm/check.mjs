@@ -2,6 +2,10 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 
+process.on("uncaughtException", ({ message }) => {
+  console.error(message);
+  process.exit(1);
+});
 const [folder, image, depths] = process.argv.slice(2);
 const base = pathToFileURL(`${folder}/`);
 const { Engine, MODULES, runs } = await import(new URL("engine.mjs", base).href);

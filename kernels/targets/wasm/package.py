@@ -72,7 +72,7 @@ def link(device: Device, sources: Iterable[Path], module: Path) -> None:
         "-s",
     ]
     command += ["-msimd128", "-mbulk-memory", f"-I{RUNTIME}", f"-I{RUNTIME.parents[2] / 'runtime'}"]
-    command += ["-Wl,--no-entry", "-Wl,--export-dynamic", f"-Wl,-z,stack-size={STACK}"]
+    command += ["-Wl,--no-entry", f"-Wl,-z,stack-size={STACK}"]
     command += [*map(str, sources), *map(str, RUNTIME.glob("*.c")), "-o", str(module)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -4,7 +4,7 @@
  * calls fastdepth_run and reads the depth. Calls that fail return -1, and fastdepth_error says why. */
 #include "network.h"
 
-#define EXPORT __attribute__((visibility("default"), used))
+#define EXPORT(name) __attribute__((export_name(#name)))
 
 enum { LINE = 64 };
 
@@ -64,14 +64,14 @@ static uint64_t hash_of(const char *data, size_t bytes) {
     return state;
 }
 
-EXPORT char *fastdepth_parameters(void) { return network_parameters; }
-EXPORT size_t fastdepth_parameter_bytes(void) { return network_parameter_bytes; }
-EXPORT float *fastdepth_image(void) { return (float *)network_image; }
-EXPORT float *fastdepth_depth(void) { return (float *)network_depth; }
-EXPORT const char *fastdepth_describe(void) { return network_description; }
-EXPORT const char *fastdepth_error(void) { return message; }
+EXPORT(fastdepth_parameters) char *fastdepth_parameters(void) { return network_parameters; }
+EXPORT(fastdepth_parameter_bytes) size_t fastdepth_parameter_bytes(void) { return network_parameter_bytes; }
+EXPORT(fastdepth_image) float *fastdepth_image(void) { return (float *)network_image; }
+EXPORT(fastdepth_depth) float *fastdepth_depth(void) { return (float *)network_depth; }
+EXPORT(fastdepth_describe) const char *fastdepth_describe(void) { return network_description; }
+EXPORT(fastdepth_error) const char *fastdepth_error(void) { return message; }
 
-EXPORT int fastdepth_open(void) {
+EXPORT(fastdepth_open) int fastdepth_open(void) {
     if (hash_of(network_parameters, network_parameter_bytes) != network_parameter_hash)
         return fail("the parameters are damaged, or of another build");
     __TVMBackendParallelLaunch = launch;
@@ -81,7 +81,7 @@ EXPORT int fastdepth_open(void) {
 }
 
 /* One step of fastdepth_describe's "steps", which reads what those before it wrote. */
-EXPORT int fastdepth_step(int i) {
+EXPORT(fastdepth_step) int fastdepth_step(int i) {
     if (!__TVMBackendParallelLaunch) return fail("not open");
     if (i < 0 || i >= network_step_count) return fail("no such step");
     const step *s = &network_steps[i];
@@ -95,7 +95,7 @@ EXPORT int fastdepth_step(int i) {
     return s->run(NULL, arguments, s->count, &result) ? -1 : 0;
 }
 
-EXPORT int fastdepth_run(void) {
+EXPORT(fastdepth_run) int fastdepth_run(void) {
     for (int i = 0; i < network_step_count; i++)
         if (fastdepth_step(i)) return -1;
     return 0;
