@@ -22,7 +22,9 @@ def test_every_folder_is_a_kind_and_every_record_names_one():
     assert {record.kind for record in records()} == set(KINDS)
 
 
-@pytest.mark.parametrize("record", [device("rpi4"), device("x86-64-v4"), device("tx2"), device("wasm")], ids=lambda r: r.name)
+@pytest.mark.parametrize(
+    "record", [device("rpi4"), device("x86-64-v4"), device("tx2"), device("wasm")], ids=lambda r: r.name
+)
 def test_a_target_says_all_that_is_asked(record):
     target = target_of(record)
     assert isinstance(target, Target)

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from ...ir.program import Program
 
 WEB = Path(__file__).parent / "web"  # the JavaScript module and the page, which every artifact holds a copy of
-# Modules that compute the same -> what TVM is told beyond the device's target. Relaxed SIMD has a fused multiply-add, and its
-# loops are faster when LLVM leaves addresses as they are: offsets then fold into loads. Whoever opens the artifact takes it
-# where it can.
+# Modules that compute the same -> what TVM is told beyond the device's target. Relaxed SIMD has a fused multiply-add, which
+# gains where multiplications and additions share their units; without LLVM's loop strength reduction offsets fold into loads.
+# Whoever opens the artifact takes it where it can.
 MODULES: dict[str, dict[str, list[str]]] = {
     "fastdepth.wasm": {},
     "fastdepth-relaxed.wasm": {"mattr": ["+relaxed-simd"], "cl-opt": ["-disable-lsr:bool=true"]},
