@@ -219,7 +219,7 @@ def test_without_node_a_check_says_so(web, network, monkeypatch):
 @needs_node
 def test_a_module_that_fails_names_the_folder(copy, network):
     damage(copy / "parameters.bin")
-    with pytest.raises(KernelError, match="failed in .*node.*damaged"):
+    with pytest.raises(KernelError, match=r"failed in .*node.*damaged"):
         verify_elsewhere(copy, trace(network, *SIDES), device("wasm"), Runner(network), lambda *_: None)
 
 

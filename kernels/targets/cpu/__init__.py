@@ -25,7 +25,8 @@ class Cpu(Simd):
     @classmethod
     def files(cls) -> tuple[str, ...]:
         """A library, a program of the same parts, the header, the Python twin."""
-        from ..native import HEADER, LIBRARY, PROGRAM, TWIN
+        from ...runtime.fastdepth import LIBRARY
+        from ..native import HEADER, PROGRAM, TWIN
 
         return LIBRARY, PROGRAM, HEADER, TWIN
 

@@ -30,7 +30,8 @@ class Cuda(Target):
     @classmethod
     def files(cls) -> tuple[str, ...]:
         """A library, a program of the same parts, the headers, the Python twin."""
-        from ..native import CUDA_HEADER, HEADER, LIBRARY, PROGRAM, TWIN
+        from ...runtime.fastdepth import LIBRARY
+        from ..native import CUDA_HEADER, HEADER, PROGRAM, TWIN
 
         return LIBRARY, PROGRAM, HEADER, TWIN, CUDA_HEADER
 
