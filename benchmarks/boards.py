@@ -18,8 +18,9 @@ from typing import Annotated, Any
 import typer
 
 from zoo import console
+from zoo.kernels.device import device as find
 from zoo.kernels.device import records
-from zoo.kernels.runtime.fastdepth import LIBRARY, PARAMETERS
+from zoo.kernels.runtime.fastdepth import PARAMETERS
 from zoo.kernels.targets import target_of
 
 LARGEST, LONGEST = 6_500_000, 180  # bytes, seconds
@@ -68,7 +69,7 @@ def row(model: str, device: str, folder: Path) -> dict[str, Any]:
     if done.returncode:
         return {"device": device, "error": done.stderr.strip().removeprefix("error: ")[-300:]}
     made: dict[str, Any] = json.loads(done.stdout)
-    needed = sum((folder / name).stat().st_size for name in (LIBRARY, PARAMETERS))
+    needed = sum((folder / name).stat().st_size for name in (target_of(find(device)).files()[0], PARAMETERS))
     return made | {"needed_bytes": needed, "seconds": time.monotonic() - began}
 
 

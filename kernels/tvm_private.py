@@ -1,7 +1,7 @@
 """Every place where this project reaches into TVM's private parts, so that an update of TVM has one file to go through.
 
 Written for apache-tvm 0.27.0.post1, which pyproject.toml pins. Each says when it can go. What the generated code itself
-expects of its surroundings is in targets/cpu/runtime/kernels.c and network.h.
+expects of its surroundings is in runtime/kernel.h, targets/cpu/runtime/kernels.c and targets/wasm/runtime/fastdepth.c.
 """
 
 from __future__ import annotations

@@ -265,7 +265,9 @@ def test_a_wheel_holds_everything(tmp_path):
         "zoo/kernels/runtime/timer/main.c",
         "zoo/variants/study/fastdepth_dense.toml",
         "zoo/kernels/runtime/fastdepth.h",
-        "zoo/kernels/targets/cpu/schedule.py",
+        "zoo/kernels/targets/simd_schedule.py",
+        "zoo/kernels/targets/wasm/runtime/fastdepth.c",
+        "zoo/kernels/targets/wasm/web/index.html",
     ):
         assert name in names
     assert not [name for name in names if name.startswith("kernels/")]

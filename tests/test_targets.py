@@ -18,11 +18,13 @@ NAMES = ("pointwise1s1-f32-c24-k40-14x14", "depthwise5s1-f32-c24-28x28+relu", "h
 
 
 def test_every_folder_is_a_kind_and_every_record_names_one():
-    assert KINDS == ("cpu", "cuda")
+    assert KINDS == ("cpu", "cuda", "wasm")
     assert {record.kind for record in records()} == set(KINDS)
 
 
-@pytest.mark.parametrize("record", [device("rpi4"), device("x86-64-v4"), device("tx2")], ids=lambda r: r.name)
+@pytest.mark.parametrize(
+    "record", [device("rpi4"), device("x86-64-v4"), device("tx2"), device("wasm")], ids=lambda r: r.name
+)
 def test_a_target_says_all_that_is_asked(record):
     target = target_of(record)
     assert isinstance(target, Target)
@@ -40,6 +42,13 @@ def test_a_target_says_all_that_is_asked(record):
         assert len(seen) == len(settings[:200])
         with pytest.raises(KernelError, match="this schedule has"):
             target.check(w, {"tile": 4})
+
+
+def test_what_a_browser_has_not_yet_is_one_line():
+    with pytest.raises(KernelError, match=r"^wasm: kernels for WebAssembly cannot be timed here yet$"):
+        LocalRunner(device("wasm"))
+    with pytest.raises(KernelError, match=r"^wasm: what a WebAssembly host can do at most cannot be measured yet$"):
+        target_of(device("wasm")).peak(1)
 
 
 def test_what_a_gpu_has_not_yet_is_one_line():

@@ -18,16 +18,15 @@ from ..errors import KernelError
 from ..extras import require
 from ..ir.plan import Plan
 from ..ir.rewrite import rewrite
-from ..runtime.fastdepth import LIBRARY, MANIFEST, PARAMETERS
+from ..runtime.fastdepth import MANIFEST, PARAMETERS
 from ..selection import Choice, choices, processor_of
-from ..targets import target_of
+from ..targets import files, target_of
 from ..targets.base import OnProgress
-from ..targets.native import CUDA_HEADER, HEADER, PROGRAM, TWIN
 from ..targets.tables import description
 from .lower import lower
 from .manifest import manifest
 
-FILES = (MANIFEST, LIBRARY, PARAMETERS, PROGRAM, HEADER, TWIN, CUDA_HEADER)  # the last for a GPU only
+FILES = (MANIFEST, PARAMETERS, *files())  # of an artifact of any kind, so that one takes the place of another
 
 
 def build(

@@ -44,7 +44,7 @@ def read_manifest(folder):
             )
         files = {name: (entry["size"], entry["sha256"]) for name, entry in manifest["files"].items()}
         texts = [manifest[name] for name in ("device", "arch", "zig_target")]
-        complete = {LIBRARY, PARAMETERS} <= set(files) and all(isinstance(t, str) and t.isprintable() for t in texts)
+        complete = PARAMETERS in files and all(isinstance(t, str) and t.isprintable() for t in texts)
         device, arch, zig_target = texts
         needed = _numbers(zig_target.partition("gnu.")[2]) if complete else []
     except FileNotFoundError:
@@ -55,6 +55,8 @@ def read_manifest(folder):
         raise ArtifactError(f"{path}: damaged manifest (files, device, arch or zig_target)")
     if arch != platform.machine():
         raise ArtifactError(f"{folder}: compiled for {device} ({arch}), this machine is {platform.machine()}")
+    if LIBRARY not in files:
+        raise ArtifactError(f"{path}: damaged manifest (no {LIBRARY} in its files)")
     found = _glibc()
     if found is None or _numbers(found) < needed:
         mine = f"glibc {found}" if found else "another C library"

@@ -15,11 +15,20 @@ if TYPE_CHECKING:
 KINDS = tuple(sorted(path.parent.name for path in Path(__file__).parent.glob("*/__init__.py")))
 
 
+def files() -> tuple[str, ...]:
+    """Names of everything that a target of any kind packages."""
+    return tuple(dict.fromkeys(name for kind in KINDS for name in _class(kind).files()))
+
+
 def target_of(device: Device) -> Target:
     """What makes kernels for a device. Raises ValueError for a kind that does not exist."""
     if device.kind not in KINDS:
         raise ValueError(f"kind {device.kind!r}: there are {' and '.join(KINDS)}")
-    made: Target = import_module(f".{device.kind}", __name__).TARGET(device)
+    return _class(device.kind)(device)
+
+
+def _class(kind: str) -> type[Target]:
+    made: type[Target] = import_module(f".{kind}", __name__).TARGET
     return made
 
 

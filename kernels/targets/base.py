@@ -50,6 +50,11 @@ class Target(ABC):
     def __init__(self, device: Device) -> None:
         self.device = device
 
+    @classmethod
+    @abstractmethod
+    def files(cls) -> tuple[str, ...]:
+        """Names of what `package` makes, the library with the kernels first."""
+
     @abstractmethod
     def validate(self) -> None:
         """Raise ValueError where the device's record does not fit its kind."""
@@ -124,7 +129,8 @@ class Target(ABC):
         self, folder: Path, program: Program, image: Array, on_progress: OnProgress
     ) -> tuple[Array, str] | None:
         """(depth of an image that holds whole 255ths, how it came about) on a machine that cannot run the artifact; None
-        where that needs something that is not here. Raises KernelError if it fails."""
+        where that needs something that is not here. The depth is (H, W), or (n, H, W) of n libraries in one artifact.
+        Raises KernelError if it fails."""
 
     @abstractmethod
     def timer(self, how: str) -> Timer:

@@ -18,8 +18,8 @@ from ..ir.workload import Workload
 from ..processor import Machine
 from ..records import FOREIGN, Record
 from ..targets import target_of
-from ..targets.cpu.space import STAGE_BYTES, default, divisors, staged
 from ..targets.cuda.space import NAMES, VTHREADS
+from ..targets.simd_space import STAGE_BYTES, default, divisors, staged
 
 CHANNELS = 3  # the loop of a spatial annotation that runs over channels
 NCHW = ("topi_nn_conv2d", "topi_nn_depthwise_conv2d_nchw")

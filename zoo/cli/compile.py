@@ -49,7 +49,8 @@ def compile_(
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
-    """Compile a network into a folder that runs anywhere on that device: a C library, its parameters, a Python twin."""
+    """Compile a network into a folder that runs anywhere on that device: a C library, its parameters, a Python twin; for
+    browsers an ES module and a page."""
     import json as encoder
 
     from .. import outputs
@@ -210,6 +211,7 @@ def register(app: typer.Typer) -> None:
             "zoo compile --device host --tune 240 -o build/host",
             "zoo compile -m fastdepth --device x86-64-v3 --processor znver4 --input 192x256",
             "zoo compile --device tx2 --layers",
+            "zoo compile --device wasm -o build/web",
             """zoo compile --target '{"kind": "llvm", "mtriple": "aarch64-linux-gnu", "mcpu": "cortex-a55"}'""",
         ),
     )(compile_)

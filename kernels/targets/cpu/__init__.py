@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ... import processor
 from ...dtype import DType
 from ...ir.workload import Workload
-from ..base import COMMAND, Description, Facts, Knobs, OnProgress, Target, Timer
-from . import space
-from .instructions import instruction_for
+from ..base import COMMAND, Description, Facts, OnProgress, Timer
+from ..instructions import instruction_for
+from ..simd import Simd
 
 if TYPE_CHECKING:
     from ...bench.peak import Peak
@@ -23,10 +22,18 @@ if TYPE_CHECKING:
 ARCHS = ("aarch64", "x86_64")
 
 
-class Cpu(Target):
+class Cpu(Simd):
     """Kernels that are object files, linked into a shared library with threads of its own."""
 
     version = 1
+
+    @classmethod
+    def files(cls) -> tuple[str, ...]:
+        """A library, a program of the same parts, the header, the Python twin."""
+        from ...runtime.fastdepth import LIBRARY
+        from ..native import HEADER, PROGRAM, TWIN
+
+        return LIBRARY, PROGRAM, HEADER, TWIN
 
     def validate(self) -> None:
         """Raise ValueError unless TVM is told the same architecture, one that is known."""
@@ -61,11 +68,6 @@ class Cpu(Target):
         return found.offset if found else 0
 
     @property
-    def summary(self) -> str:
-        """Its vector registers."""
-        return f"{self.device.simd_registers} vectors of {self.device.simd_lanes}"
-
-    @property
     def emulator(self) -> str:
         """QEMU of its architecture."""
         return f"qemu-{self.device.arch}-static"
@@ -74,36 +76,6 @@ class Cpu(Target):
     def command(self) -> str:
         """The program beside the library."""
         return COMMAND
-
-    def space(self, w: Workload) -> Iterator[dict[str, int]]:
-        """Every register tile that divides the sides and fits the registers."""
-        return space.space(w, self.device)
-
-    def default(self, w: Workload) -> dict[str, int]:
-        """Enough tasks to share out, then the tile that keeps the arithmetic units busiest."""
-        return space.default(w, self.device)
-
-    def check(self, w: Workload, knobs: Knobs) -> None:
-        """Raise KernelError, with the reason, unless the setting is in the space."""
-        space.check(w, self.device, knobs)
-
-    def tasks(self, w: Workload, knobs: Knobs) -> int:
-        """Strips and channel blocks that threads take by themselves, counted up to TASKS."""
-        return space.tasks(w, self.device, knobs)
-
-    def workspace(self, w: Workload, knobs: Knobs) -> int:
-        """Bytes of staged input and of accumulators, each rounded up to lines; the latter usually live in registers."""
-        return space.workspace(w, self.device, knobs)
-
-    def features(self, w: Workload, knobs: Knobs) -> list[float]:
-        """The tile, what it reads and writes, its tasks and registers."""
-        return space.features(w, self.device, knobs)
-
-    def schedule(self, sch: Any, w: Workload, knobs: Knobs) -> None:
-        """Tiles in registers, or lanes across a head's channels."""
-        from .schedule import schedule
-
-        schedule(sch, w, self.device, knobs)
 
     def package(self, program: Program, facts: Description, work: Path, made: Path, on_progress: OnProgress) -> Facts:
         """Object files, tables of the steps, and the runtime with its pool of threads."""

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ...device import Device
-from ...ir.program import Program, symbol
-from ...ir.workload import Workload
-from .. import scheduled
-from ..base import Description, Facts, Knobs, OnProgress
+from ...ir.program import Program
+from ..base import Description, Facts, OnProgress
 from ..native import HEADER
 from ..native import package as package_native
-from .emit import network_c
+from ..simd import compile_kernel
+from ..simd_tables import network_c
 
 
 def package(program: Program, facts: Description, work: Path, made: Path, on_progress: OnProgress) -> Facts:
@@ -25,12 +23,3 @@ def package(program: Program, facts: Description, work: Path, made: Path, on_pro
     generated.write_text(network_c(program, facts))
     package_native(program.device, [generated, *objects], work, made, [HEADER])
     return {}
-
-
-def compile_kernel(w: Workload, device: Device, knobs: Knobs, folder: Path) -> Path:
-    """One workload -> one object file, whose symbol is TVM's prefix and symbol(w)."""
-    import tvm
-
-    module, path = scheduled(w, device, knobs, symbol(w)).mod, folder / f"{symbol(w)}.o"
-    tvm.compile(module, target=tvm.target.Target(dict(device.target))).mod.write_to_file(str(path))
-    return path

@@ -15,9 +15,9 @@ from ...tvm_private import PREFIX
 from .. import scheduled
 from ..base import Knobs
 from ..native import RUNTIME, compile_c, runtime_of
-from .emit import step_c
-from .package import compile_kernel
-from .space import workspace
+from ..simd import compile_kernel
+from ..simd_space import workspace
+from ..simd_tables import step_c
 
 RUNTIME_OF_A_KERNEL = ("kernels.c", "pool.c", "features.c")
 

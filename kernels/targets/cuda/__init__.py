@@ -27,6 +27,14 @@ class Cuda(Target):
 
     version = 1
 
+    @classmethod
+    def files(cls) -> tuple[str, ...]:
+        """A library, a program of the same parts, the headers, the Python twin."""
+        from ...runtime.fastdepth import LIBRARY
+        from ..native import CUDA_HEADER, HEADER, PROGRAM, TWIN
+
+        return LIBRARY, PROGRAM, HEADER, TWIN, CUDA_HEADER
+
     def validate(self) -> None:
         """Raise ValueError unless TVM is told to make PTX and the record has a [gpu]."""
         must = {"kind": "nvptx"}

@@ -5,12 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef struct {
-    void *sync;
-    int32_t tasks;
-} environment;
-
-typedef int task(int id, environment *environment, void *data);
+#include "kernel.h"
 
 typedef struct pool pool;
 

@@ -8,7 +8,7 @@ from typing import Any
 from tvm.s_tir import TensorIntrin
 from tvm.script import tirx as T
 
-from ...layout import QUAD
+from ..layout import QUAD
 
 
 @cache

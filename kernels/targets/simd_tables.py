@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from ...ir.program import Call, Operand, Program
-from ...tvm_private import PREFIX
-from ..base import Description
-from ..tables import PLACES, constants
+from ..ir.program import Call, Operand, Program
+from ..tvm_private import PREFIX
+from .base import Description
+from .tables import PLACES, constants
 
 
 def network_c(program: Program, facts: Description) -> str:

@@ -6,12 +6,12 @@ from typing import Any
 
 from tvm.s_tir import Schedule
 
-from ...device import Device
-from ...ir.workload import PER_CHANNEL, Workload
-from ..base import Knobs
+from ..device import Device
+from ..ir.workload import PER_CHANNEL, Workload
+from .base import Knobs
 from .instructions import instruction_for
 from .instructions.instruction import Instruction
-from .space import in_place
+from .simd_space import in_place
 from .tensorize import intrinsic
 
 

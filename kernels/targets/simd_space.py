@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from itertools import product
 from math import log2, prod
 
-from ...device import Device
-from ...errors import KernelError
-from ...ir.memory import LINE
-from ...ir.workload import PER_CHANNEL, Workload
-from ...layout import QUAD, quads
-from ..base import Knobs
+from ..device import Device
+from ..errors import KernelError
+from ..ir.memory import LINE
+from ..ir.workload import PER_CHANNEL, Workload
+from ..layout import QUAD, quads
+from .base import Knobs
 
 STAGE_BYTES = 1 << 18  # the most one task stages, unless one row of tiles needs more
 BUSY = 9  # independent multiply-adds that keep the units busy
