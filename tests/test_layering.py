@@ -62,6 +62,7 @@ ALLOWED = {
     "zoo.kernels": set(),  # values, then what is derived from a plan, then kinds of machines, then artifacts and the tuner
     "zoo.kernels.device": {"zoo.kernels.files", "zoo.kernels.processor", "zoo.kernels.targets"},
     "zoo.kernels.layout": {"zoo.kernels.ir.workload"},
+    "zoo.kernels.instructions": {"zoo.kernels.layout"},
     "zoo.kernels.records": {
         *("zoo.kernels.device", "zoo.kernels.files", "zoo.kernels.ir.workload", "zoo.kernels.processor"),
         *("zoo.kernels.targets", "zoo.kernels.tuning.records_v1", "zoo.kernels.tuning.records_v2"),
@@ -77,7 +78,7 @@ ALLOWED = {
     "zoo.kernels.targets": {
         *("zoo.kernels.device", "zoo.kernels.dtype", "zoo.kernels.ir", "zoo.kernels.algorithm", "zoo.kernels.runtime"),
         *("zoo.kernels.bench.peak", "zoo.kernels.extras", "zoo.kernels.processor", "zoo.kernels.tvm_private"),
-        "zoo.kernels.layout",
+        *("zoo.kernels.instructions", "zoo.kernels.layout"),
     },
     "zoo.kernels.artifact": {
         *("zoo.kernels.device", "zoo.kernels.extras", "zoo.kernels.ir", "zoo.kernels.layout"),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..device import Device
+from ..dtype import DType
 from ..ir.workload import Workload
 from . import scheduled, simd_space
 from .base import Knobs, Target
@@ -14,6 +15,10 @@ from .base import Knobs, Target
 
 class Simd(Target):
     """Kernels of register tiles. Where a method takes knobs that are not legal, it may fail in any way."""
+
+    def for_dtype(self, dtype: DType) -> Device:
+        """The device: plain loops are there for every dtype."""
+        return self.device
 
     @property
     def summary(self) -> str:

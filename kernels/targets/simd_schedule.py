@@ -7,10 +7,10 @@ from typing import Any
 from tvm.s_tir import Schedule
 
 from ..device import Device
+from ..instructions import instruction_for
+from ..instructions.instruction import Instruction
 from ..ir.workload import PER_CHANNEL, Workload
 from .base import Knobs
-from .instructions import instruction_for
-from .instructions.instruction import Instruction
 from .simd_space import in_place
 from .tensorize import intrinsic
 

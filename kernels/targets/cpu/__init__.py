@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from ... import processor
 from ...dtype import DType
+from ...instructions import instruction_for
 from ...ir.workload import Workload
 from ..base import COMMAND, Description, Facts, OnProgress, Timer
-from ..instructions import instruction_for
 from ..simd import Simd
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...layout import QUAD as QUAD
+from ..layout import QUAD as QUAD
 
 
 @dataclass(frozen=True)
