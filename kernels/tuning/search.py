@@ -35,6 +35,7 @@ def features(w: Workload, knobs: dict[str, int], device: Device, processor: str)
         KINDS.index(w.kind),
         w.kernel_size,
         w.stride,
+        w.dtype.bytes,
         *(float(name in w.epilogue) for name in ("double", "add")),
         *(float(name in w.prologue) for name in ("double", "add")),
         *(math.log2(1 + value) for value in (w.cin, w.cout, *w.conv_sides, w.macs)),
