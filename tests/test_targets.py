@@ -59,7 +59,7 @@ def test_what_a_gpu_has_not_yet_is_one_line():
 
 
 def test_nobody_but_a_target_knows_its_kind_of_machine():
-    """No question after the GPU, no system, no library's name, no processor beyond targets, their instructions and the records."""
+    """No question after the GPU, no system, no library's name, no processor beyond targets, instructions and records."""
     asked = re.compile(r"\.gpu\b|-linux-gnu|pthread|\.so\b|x86_64|aarch64|sm_\d|\"cuda\"|\"cpu\"")
     allowed = {"device.py", "artifact/manifest.py", "tuning/autotvm.py", "tuning/records_v1.py", "processor.py"}
     for path in (ROOT / "kernels").rglob("*.py"):
