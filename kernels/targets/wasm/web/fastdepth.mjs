@@ -55,7 +55,11 @@ export class FastDepth {
       throw new Error("the video has no frame yet");
     if (isElement(picture)) {
       const bitmap = await createImageBitmap(picture, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
-      return this.#predict(bitmap, [bitmap]);
+      try {
+        return await this.#predict(bitmap, [bitmap]);
+      } finally {
+        bitmap.close();
+      }
     }
     return this.#predict(plain(picture), []);
   }

@@ -18,7 +18,7 @@ export async function pixelsOf(picture) {
     canvas.drawImage(bitmap, 0, 0);
     return canvas.getImageData(0, 0, width, height);
   } finally {
-    bitmap.close();
+    if (isBlob) bitmap.close(); // any other is its owner's
   }
 }
 

@@ -11,8 +11,12 @@ const calls = {
     return [facts(engine), []];
   },
   async predict(id, picture) {
-    const made = engine.predict(await pixelsOf(picture));
-    return [made, [made.depth.buffer]];
+    try {
+      const made = engine.predict(await pixelsOf(picture));
+      return [made, [made.depth.buffer]];
+    } finally {
+      picture?.close?.(); // the copy of a bitmap that came with the message
+    }
   },
   async run(id, image) {
     const depth = engine.run(image).slice();
