@@ -2,7 +2,7 @@
 
     python benchmarks/across.py                   both x86 processors, with and without the other's records, 10 seeds: minutes
 
-On Zen 4 every setting of eight layers is known (benchmarks/results/tuner-x86-64-v4.jsonl). On Sapphire Rapids 24 settings of
+On Zen 4 every setting of eight layers is known (benchmarks/results/tuner-znver4.jsonl). On Sapphire Rapids 24 settings of
 every layer are, which the tuner chose there (kernels/tuning/logs): a search among them says how soon the best is found.
 """
 
@@ -22,7 +22,7 @@ from zoo.kernels.records import Record, by_workload, placed, read
 from zoo.kernels.selection import known
 from zoo.kernels.tuning.search import Others, tune
 
-FULL = Path(__file__).parent / "results" / "tuner-x86-64-v4.jsonl"
+FULL = Path(__file__).parent / "results" / "tuner-znver4.jsonl"
 EVERY = 5  # of the layers measured on Sapphire Rapids, by name: searches of all 83 take an hour
 TRIALS = 24
 WITHIN = (1.05, 1.02, 1.01)

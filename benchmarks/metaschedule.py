@@ -1,6 +1,6 @@
 """TVM's own tuner, MetaSchedule, and this project's at equal wall time, on the heaviest layers of the pruned network.
 
-    python benchmarks/metaschedule.py                 show what benchmarks/results/metaschedule-DEVICE.jsonl holds
+    python benchmarks/metaschedule.py                 show what benchmarks/results/metaschedule-PROCESSOR.jsonl holds
     python benchmarks/metaschedule.py --seconds 60    search first what it lacks (stops and goes on, a layer at a time)
 
 MetaSchedule gets our computation before any schedule, channels already in blocks of a vector, and searches with its own rules,
@@ -33,6 +33,7 @@ from benchmarks.conditions import conditions  # noqa: E402
 from zoo import console  # noqa: E402
 from zoo.kernels.device import Device, host  # noqa: E402
 from zoo.kernels.ir.workload import Workload  # noqa: E402
+from zoo.kernels.processor import here  # noqa: E402
 from zoo.kernels.records import Record  # noqa: E402
 from zoo.kernels.tuning.local import LocalRunner  # noqa: E402
 from zoo.kernels.tuning.measure import FLUSH, RUNS  # noqa: E402
@@ -72,7 +73,7 @@ def main(
     if space not in SPACES:
         console.complain(f"--space {space}: give {' or '.join(SPACES)}")
         raise typer.Exit(2)
-    path = ROOT / "benchmarks" / "results" / f"metaschedule-{device.name}.jsonl"
+    path = ROOT / "benchmarks" / "results" / f"metaschedule-{here().processor}.jsonl"
     rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     if seconds:
         known = [(row["workload"], row["space"], row["seconds"]) for row in rows]

@@ -2,9 +2,9 @@
 
 Replaying makes the comparison fair and free of noise: with and without the model, the same seeds, the same measurements.
 
-    python benchmarks/tuner.py                    replay what benchmarks/results/tuner-DEVICE.jsonl holds
+    python benchmarks/tuner.py                    replay what benchmarks/results/tuner-PROCESSOR.jsonl holds
     python benchmarks/tuner.py --measure          measure what it lacks first (minutes; stops and goes on)
-    python benchmarks/tuner.py --keep             keep the curves in benchmarks/results/tuner-DEVICE.json, for make figures
+    python benchmarks/tuner.py --keep             keep the curves in benchmarks/results/tuner-PROCESSOR.json, for make figures
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from zoo import console
 from zoo.kernels.device import Device
 from zoo.kernels.device import device as find
 from zoo.kernels.ir.workload import Workload
-from zoo.kernels.records import Record, append, read
+from zoo.kernels.processor import here
+from zoo.kernels.records import Record, append, present, read
 from zoo.kernels.targets import target_of
 from zoo.kernels.tuning.local import LocalRunner
 from zoo.kernels.tuning.search import tune
@@ -68,16 +69,21 @@ def search(times: Times, device: Device, seed: int, *, learn: bool) -> list[floa
 
 
 def main(
-    device: Annotated[str, typer.Option(help="The device whose measurements to use.")] = "host",
+    device: Annotated[str, typer.Option(help="The device that the kernels are for.")] = "host",
+    processor: Annotated[str | None, typer.Option(help="Whose measurements to use; default: this machine's.")] = None,
     measure: Annotated[bool, typer.Option("--measure", help="Measure what is missing first.")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the curves for make figures.")] = False,
 ) -> None:
     """Compare searches with and without the model at equal trials."""
     target = find(device)
-    path = Path(__file__).parent / "results" / f"tuner-{target.name}.jsonl"
+    name = processor or here().processor
+    path = Path(__file__).parent / "results" / f"tuner-{name}.jsonl"
+    if measure and name != here().processor:
+        console.complain(f"--measure measures this machine, a {here().processor}, not a {name}")
+        raise typer.Exit(2)
     if measure:
         measure_all(path, target)
-    times = {(r.workload, tuple(r.knobs.items())): r for r in read(path)[0]}
+    times = {(r.workload, tuple(r.knobs.items())): r for r in present(read(path)[0], target)}
     if not times:
         console.complain(f"{path}: no measurements; run with --measure on such a machine")
         raise typer.Exit(2)
@@ -86,7 +92,7 @@ def main(
     workloads = dict.fromkeys(w for w, _ in times)
     ideal = 1e3 * sum(min(r.time for r in times.values() if r.workload == w) for w in workloads)
     console.heading(
-        f"{len(workloads)} layers on {target.name}, {len(times)} settings measured; median of {len(SEEDS)} seeds"
+        f"{len(workloads)} layers for {target.name} on {name}, {len(times)} settings measured; median of {len(SEEDS)} seeds"
     )
     table = console.table(
         "trials a layer ", "random ms ", "model ms ", "above the best: random ", "model ", "seeds won "

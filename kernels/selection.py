@@ -120,7 +120,7 @@ def portable(group: Iterable[Record], device: Device) -> Choice | None:
     most = max(map(len, times.values()), default=0)
     scored = [
         (max(record.time / fastest[name] for name, record in each.items()), next(iter(each.values())))
-        for each in times.values()
+        for _, each in sorted(times.items())  # so that among equals no machine's speed decides
         if len(each) == most
     ]
     found = least(scored, device)

@@ -97,6 +97,7 @@ def test_tune_bench_and_log(zoo, tmp_path, artifact, pruned):
         assert expected in zoo("log", "merge", log, "-o", tmp_path / "merged.jsonl")[1]
     row = json.loads(zoo("bench", "--artifact", artifact, "--threads", "2", "--layers", "--json")[1])
     assert len(row["steps"]) == len(plan.steps)
+    assert row["processor"] == row["compiled_for"] == here().processor
     assert row["whole"]["p10_ms"] <= row["whole"]["p50_ms"] <= row["whole"]["p90_ms"]
     assert row["whole"]["macs"] == 366_393_384
     code, out, _ = zoo("bench", "--artifact", artifact, "--layers")

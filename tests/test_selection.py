@@ -7,11 +7,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zoo.cli.compile import origins
 from zoo.kernels.device import device, records
 from zoo.kernels.ir.workload import Workload
 from zoo.kernels.processor import Machine
 from zoo.kernels.records import EQUAL, FOLDER, Record, append, best
-from zoo.kernels.selection import ANY, NEAR, OWN, PORTABLE, choices, choose, known, of_one, portable, processor_of
+from zoo.kernels.selection import (
+    ANY,
+    NEAR,
+    OWN,
+    PORTABLE,
+    Choice,
+    choices,
+    choose,
+    known,
+    of_one,
+    portable,
+    processor_of,
+)
 from zoo.kernels.targets import target_of
 
 V4, RPI4 = device("x86-64-v4"), device("rpi4")
@@ -104,7 +117,7 @@ def test_the_portable_choice_does_not_ask_which_processor_is_the_faster_one(time
 def test_of_one_processor_the_portable_choice_is_its_fastest(times):
     name = next(iter(times))
     alone = group({name: times[name]})
-    assert portable(alone, V4).record == best(alone, V4)[W]
+    assert portable(alone, V4).record.time <= EQUAL * min(record.time for record in alone)
 
 
 def test_of_a_setting_measured_twice_the_least_time_counts():
@@ -151,18 +164,30 @@ def test_what_was_measured_on_zen_4_is_what_a_zen_4_gets():
     assert all(math.isfinite(choice.record.time) for choice in found.values())
 
 
-def test_the_command_says_whose_settings_it_took(zoo):
-    words = ("compile", "--device", "x86-64-v4", "--input", "224x224", "--json", "-o", "made", "--processor")
-    if not V4.runs_here:
-        pytest.skip("compiles for AVX-512")
-    for processor, basis, processors in (
-        ("znver4", "own", ["znver4"]),
-        ("emeraldrapids", "near", ["sapphirerapids"]),
-        ("any", "portable", ["sapphirerapids", "znver4"]),
-    ):
-        code, out, err = zoo(*words, processor)
-        assert code == 0, err
-        row = json.loads(out)
-        assert (row["processor"], row["measured_on"]) == (processor, processors)
-        assert set(row["settings"]) == {basis}
-        assert sum(row["settings"].values()) == sum(row["knobs"].values())
+def test_whose_settings_were_taken_is_said():
+    def chosen(basis, *processors, **changes):
+        return Choice(record(processors[0], SPACE[0], 1e-4, **changes), basis, processors)
+
+    own, near, alone = chosen(OWN, "znver5"), chosen(NEAR, "sapphirerapids"), chosen(PORTABLE, "haswell")
+    both = chosen(PORTABLE, "sapphirerapids", "znver4")
+    assert origins([own, own], "znver5") == "2 kernels measured on znver5"
+    assert origins([near, near, None], "znver5") == (
+        "2 kernels measured on sapphirerapids, the nearest to znver5, on which none was; 1 kernel with default knobs"
+    )
+    assert origins([alone], "znver5") == "1 kernel measured on haswell, none on znver5"
+    assert origins([both], ANY) == "1 kernel measured on sapphirerapids and znver4, the least slow on all of them"
+    imported = chosen(OWN, "cortex-a57", provenance="imported")
+    assert origins([imported], "cortex-a57") == "1 kernel with tilings that won on cortex-a57"
+
+
+def test_the_command_takes_the_settings_of_a_processor_it_is_told(zoo):
+    words = ("compile", "--device", "x86-64-v4", "--processor", "emeraldrapids", "--json", "-o", "made")
+    code, out, err = zoo(*words)
+    assert code == 0, err
+    row = json.loads(out)
+    assert (row["processor"], row["measured_on"], set(row["settings"])) == (
+        "emeraldrapids",
+        ["sapphirerapids"],
+        {"near"},
+    )
+    assert sum(row["settings"].values()) == sum(row["knobs"].values()) > row["layers"]

@@ -12,7 +12,7 @@ from . import GREY, OURS, RESULTS, canvas
 
 def draw() -> Any:
     """Median and range over the seeds, against the trials."""
-    kept = json.loads((RESULTS / "tuner-x86-64-v4.json").read_text())
+    kept = json.loads((RESULTS / "tuner-znver4.json").read_text())
     figure, axis = canvas(6, 3.6)
     for name, colour in (("random", GREY), ("model", OURS)):
         percent = 100 * (np.array(kept[name]) / kept["best_ms"] - 1)

@@ -78,7 +78,7 @@ class Model:
 
 class Others:
     """What was measured for a device on other processors than the one that is searched for. The model learns from those near it
-    alone: what is fast on a core with other pipes says nothing here, and misleads (docs/tuning.md)."""
+    alone: from others it starts better and ends no sooner (docs/tuning.md)."""
 
     def __init__(self, device: Device, processor: str = UNKNOWN, records: Sequence[Record] = ()) -> None:
         near = nearest(processor, {record.machine.processor for record in records}, 32 * device.simd_lanes)

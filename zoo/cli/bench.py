@@ -23,7 +23,9 @@ def bench(
     from ..kernels.device import device as find
     from ..kernels.device import records
     from ..kernels.dtype import DType
+    from ..kernels.processor import here
     from ..kernels.runtime.fastdepth import ArtifactError, read_manifest
+    from ..kernels.selection import ANY
 
     try:
         manifest = read_manifest(artifact)
@@ -33,10 +35,13 @@ def bench(
     except ArtifactError as error:
         raise KernelError(str(error)) from error
     rows = [timing.row(most) for timing in (*steps, whole)]
+    compiled_for = manifest.get("processor", ANY)  # artifacts of old do not say
     if json:
         facts = {
             "artifact": str(artifact),
             "device": manifest["device"],
+            "processor": here().processor,
+            "compiled_for": compiled_for,
             "threads": threads,
             "dtype": manifest["dtype"],
         }
@@ -44,7 +49,9 @@ def bench(
         console.show_json(facts | limits | {"whole": rows[-1], "steps": rows[:-1] if layers else []})
         return
     said = f"{threads} thread{'s' * (threads > 1)}, {DType.parse(manifest['dtype']).tvm}, median of 60 runs"
-    console.heading(f"{artifact}: {whole.name}, {said}")
+    console.heading(f"{artifact}: {whole.name} on {here().processor}, {said}")
+    if manifest["kind"] == "cpu" and compiled_for not in (here().processor, ANY):
+        console.say(f"its settings were chosen for {compiled_for}; `zoo compile` chooses for this machine")
     table = console.table("layer", "workload", "ms ", "GMAC/s ", "of peak ", "of copy ")
     console.widest(table, 1)
     for row in rows if layers else rows[-1:]:

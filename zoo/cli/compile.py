@@ -165,20 +165,21 @@ def origins(choices: list[Choice | None], processor: str) -> str:
     said = []
     kinds = Counter((c.basis, c.processors, c.record.provenance) if c else None for c in choices)
     for kind, count in kinds.most_common():
+        kernels = f"{count} kernel{'s' * (count > 1)}"
         if kind is None:
-            said.append(f"{count} kernels with default knobs")
+            said.append(f"{kernels} with default knobs")
             continue
         basis, processors, provenance = kind
         where = " and ".join(processors)
         how = {"imported": "with tilings that won on", "predicted": "predicted for"}.get(provenance, "measured on")
         if basis == OWN:
-            said.append(f"{count} kernels {how} {where}")
+            said.append(f"{kernels} {how} {where}")
         elif basis == NEAR:
-            said.append(f"{count} kernels {how} {where}, the nearest to this {processor}, on which none was")
+            said.append(f"{kernels} {how} {where}, the nearest to {processor}, on which none was")
         else:
             why = ", the least slow on all of them" if len(processors) > 1 else ""
             none = "" if processor == ANY else f", none on {processor}"
-            said.append(f"{count} kernels {how} {where}{why}{none}")
+            said.append(f"{kernels} {how} {where}{why}{none}")
     return "; ".join(said)
 
 

@@ -100,13 +100,12 @@ def import_(
     """Add what AutoTVM measured, until 2024 the tuner of TVM: how fast a device is, and which tilings won there."""
     from ..kernels.device import device as find
     from ..kernels.files import read_bounded
-    from ..kernels.processor import Machine
+    from ..kernels.processor import UNKNOWN, Machine
     from ..kernels.records import FOREIGN, append, begun, path_of
-    from ..kernels.selection import processor_of
     from ..kernels.tuning.autotvm import parse, translated
 
     target = find(device)
-    machine = Machine(processor_of(target), host)
+    machine = Machine(target.processor or UNKNOWN, host)
     path = out or path_of(target, machine.processor)
     present = {record.line() for record in begun(path)[0]}
     fresh: dict[str, Record] = {}
