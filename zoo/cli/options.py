@@ -27,6 +27,14 @@ Scale = Annotated[
     float | None,
     typer.Option(min=1e-6, help="Units of depth to the metre; default 1000 for pictures, 1 for .h5 and .mat."),
 ]
+Camera = Annotated[
+    str | None,
+    typer.Option(
+        "--camera",
+        help="The lens: 69deg, 26mm (35-mm equivalent), exif, or a camera's file (zoo calibrate, ROS, OpenCV, COLMAP). "
+        "Default: what EXIF tells.",
+    ),
+]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Write over files that this command did not write before.")
 ]
