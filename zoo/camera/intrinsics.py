@@ -43,6 +43,14 @@ class Calibration(Portable):
         if not (math.isfinite(self.scale) and 0.01 <= self.scale <= 100 and abs(self.shift) <= 10):
             raise ZooError(f"scale {self.scale:g}, shift {self.shift:g} m: expected 0.01 to 100, and at most 10 m")
 
+    def remark(self, model: str, weights: str) -> str | None:
+        """What to know where it is used with another network than the one it was made with."""
+        if not self.weights or self.weights == weights:
+            return None
+        return (
+            f"calibrated with other weights ({self.model or self.weights[:12]}) than these of {model}; calibrate again"
+        )
+
     def apply(self, depth: NDArray[np.float32]) -> NDArray[np.float32]:
         """Depth in metres, corrected; never behind the camera."""
         return (depth * self.scale + self.shift).clip(min=0)

@@ -11,6 +11,7 @@ from ..errors import ZooError
 from ..kernels.errors import KernelError
 from . import (
     bench,
+    calibrate,
     compile,
     demo,
     devices,
@@ -40,7 +41,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 GROUPS = {  # in the order of `zoo --help`
-    "Use": (list, info, predict, demo, import_, export),
+    "Use": (list, info, predict, calibrate, demo, import_, export),
     "Compile": (compile, devices, bench, tune, log),
     "Train and share": (train, evaluate, prune, pull, push, verify),
 }

@@ -17,6 +17,7 @@ from .options import Camera, Json, Model, Overwrite, examples
 
 if TYPE_CHECKING:
     from ..camera.lens import Lens
+    from ..inference.backends import Runtime
     from ..inference.batch import Row
     from ..inference.job import OnProgress
     from ..inference.sources import Left
@@ -98,8 +99,7 @@ def predict(
             console.heading(f"{runtime.model}, {runtime.name}")
             console.out.print(table)
             _lenses([row["camera"] for row in rows if row.get("camera")])
-            if runtime.remark:
-                console.warn(runtime.remark)
+            _runtime(runtime, lens)
     _remark([f"{row['source']}: {remark}" for row in rows for remark in row.get("remarks", ())])
     _name(left)
     _complain([row for row in rows if row["status"] != "ok"])
@@ -113,12 +113,20 @@ def _depth(row: dict[str, Any]) -> str:
 
 def _lenses(cameras: list[dict[str, Any]]) -> None:
     """Say through which lens depth was taken to be seen: each kind once, with how many pictures."""
-    kinds = Counter((camera["origin"], f"{camera['degrees']:.0f}") for camera in cameras)
-    for (origin, degrees), count in kinds.most_common(SHOWN):
-        known = not origin.startswith("unknown")
+    kinds = Counter((camera["origin"], f"{camera['degrees']:.0f}", "scale" in camera) for camera in cameras)
+    for (origin, degrees, calibrated), count in kinds.most_common(SHOWN):
+        known = calibrated or not origin.startswith("unknown")
         words = f"{origin}, {degrees} degrees across" if known else f"{origin}, taken as {degrees} degrees across"
         words += f" ({count} pictures)" if len(kinds) > 1 else ""
         console.warn("lens:", words if known else f"{words}; --camera 69deg or 26mm corrects the metres")
+
+
+def _runtime(runtime: Runtime, lens: Lens) -> None:
+    if runtime.remark:
+        console.warn(runtime.remark)
+    known = lens.known and lens.known.calibration
+    if known and (remark := known.remark(runtime.model, runtime.weights)):
+        console.warn("note:", remark)
 
 
 def _remark(remarks: list[str]) -> None:
@@ -212,8 +220,7 @@ def _many(
         console.out.print(
             f"{console.plain(str(bulk.index))}: {said}; {len(bulk.work) / seconds:.1f} pictures/s", soft_wrap=True
         )
-        if runtime.remark:
-            console.warn(runtime.remark)
+        _runtime(runtime, lens)
     _remark(remarks)
     _name(left)
     _complain(failed)
