@@ -109,5 +109,17 @@ def test_a_depth_camera_s_frames(zoo, tmp_path):
     assert found["abs_rel_after"] < found["abs_rel_before"]
 
 
+def test_the_distance_of_two_points(zoo, tmp_path):
+    pixels, _ = render(3, 48, 64)
+    Image.fromarray(pixels).save(tmp_path / "room.png")
+    code, out, err = zoo("measure", "room.png", "5,40", "60,10", "--camera", "70deg", "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    first, second = (np.array(point["place_m"]) for point in found["points"])
+    assert found["apart_m"] == pytest.approx(np.linalg.norm(first - second))
+    assert first[:2] / first[2] == pytest.approx(camera_rays(Camera.from_fov(70, 64, 48))[40, 5][:2])
+    assert "60,48: outside of room.png" in complaint(zoo("measure", "room.png", "5,40", "60,48"))
+
+
 def test_calibrated_depth_is_never_behind_the_camera():
     assert Calibration(1.0, -1.0).apply(np.array([0.5, 2.0], np.float32)).tolist() == [0.0, 1.0]

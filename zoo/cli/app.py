@@ -21,6 +21,7 @@ from . import (
     info,
     list,
     log,
+    measure,
     options,
     predict,
     prune,
@@ -41,7 +42,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 GROUPS = {  # in the order of `zoo --help`
-    "Use": (list, info, predict, calibrate, demo, import_, export),
+    "Use": (list, info, predict, measure, calibrate, demo, import_, export),
     "Compile": (compile, devices, bench, tune, log),
     "Train and share": (train, evaluate, prune, pull, push, verify),
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,7 +11,7 @@ import typer
 
 from .. import console
 from ..errors import ZooError
-from .options import Camera, Json, Model, Overwrite, Scale, examples
+from .options import Camera, Json, Model, Overwrite, Scale, examples, point
 
 if TYPE_CHECKING:
     from ..camera.calibrate import Group
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 COMMAND = "calibrate"
 Point = tuple[int, int]
-PATCH = 0.01  # of the longer side: the depth at a point is the median of so much around it, as hands are not steady
 SAMPLES = 500  # pixels of a frame
 
 
@@ -56,7 +54,7 @@ def calibrate(
     from ..files import write_atomic
     from ..inference import backends as runtimes
 
-    points = [_point(word) for word in at or []]
+    points = [point(word) for word in at or []]
     given = photos or []
     if out.suffix.lower() != ".toml":
         raise ZooError(f"{out}: a camera is written as .toml")
@@ -100,22 +98,14 @@ def _spread(error: float | None, unit: str) -> str:
     return "unknown: one distance" if error is None else f"{error:.3f}{unit}"
 
 
-def _point(word: str) -> Point:
-    found = re.fullmatch(r"(\d{1,6}),(\d{1,6})", word.strip())
-    if not found:
-        raise ZooError(f"--at {word[:40]}: give X,Y in pixels, such as 320,240")
-    return int(found[1]), int(found[2])
-
-
 def _pictures(paths: list[Path], points: list[Point]) -> dict[Path, Pixels]:
     """The pictures, each read once. Raises ZooError where a point is not in its picture."""
     from .. import image
+    from ..camera import space
 
     pictures = {path: image.read(path) for path in dict.fromkeys(paths)}
     for path, (x, y) in zip(paths, points, strict=True):
-        height, width = pictures[path].shape[:2]
-        if x >= width or y >= height:
-            raise ZooError(f"--at {x},{y}: outside of {path}, which has {width}x{height} pixels")
+        space.check(x, y, pictures[path].shape[1], pictures[path].shape[0], path)
     return pictures
 
 
@@ -126,6 +116,7 @@ def _tapes(
     import numpy as np
 
     from .. import image
+    from ..camera import space
     from ..camera.rays import camera_rays
 
     cameras, depths, groups = {}, {}, []
@@ -134,10 +125,10 @@ def _tapes(
         depths[path] = predict.depth(pixels, replace(cameras[path], calibration=None))
     known = _one(cameras)
     for path, (x, y), metre in sights:
-        reach = round(max(depths[path].shape) * PATCH / 2)
-        patch = depths[path][max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1]
         slant = float(np.linalg.norm(camera_rays(cameras[path])[y, x]))
-        groups.append((np.median(patch).reshape(1), np.array([metre / slant])))  # both along the axis
+        groups.append(
+            (np.array([space.depth_at(depths[path], x, y)]), np.array([metre / slant]))
+        )  # both along the axis
     return known, groups
 
 

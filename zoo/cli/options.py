@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -73,6 +74,14 @@ def refuse_renamed(words: list[str]) -> None:
         option = word.partition("=")[0]
         if new := RENAMED.get((command, option)):
             raise ZooError(f"zoo {command}: {option} is now called {new}")
+
+
+def point(text: str) -> tuple[int, int]:
+    """X,Y as two numbers. Raises ZooError."""
+    found = re.fullmatch(r"(\d{1,6}),(\d{1,6})", text.strip())
+    if not found:
+        raise ZooError(f"{text[:40]}: give a point as X,Y in pixels, such as 320,240")
+    return int(found[1]), int(found[2])
 
 
 def sides(text: str) -> tuple[int, int]:
