@@ -130,7 +130,8 @@ def test_a_picture_that_was_replaced_is_done_again(workers, pictures, tmp_path):
 @pytest.fixture
 def quick(pictures, monkeypatch):
     """Workers whose depth is the picture's red."""
-    stub = SimpleNamespace(model="red", weights="0" * 64, name="none", predict=lambda p: p[..., 0].astype(np.float32))
+    predictor = SimpleNamespace(depth=lambda p, camera: p[..., 0].astype(np.float32))
+    stub = SimpleNamespace(model="red", weights="0" * 64, name="none", predict=predictor)
     monkeypatch.setattr(runtimes, "find", lambda *_: stub)
     return lambda model, out: bulk.Worker(model, None, 1, pictures, out)
 

@@ -17,6 +17,7 @@ from PIL import Image
 
 from conftest import ROOT, complaint
 from zoo import image
+from zoo.camera.intrinsics import Camera
 from zoo.data.rooms import render
 from zoo.errors import ZooError
 from zoo.inference import backends as runtimes
@@ -60,7 +61,7 @@ def test_the_api_gives_what_predict_gives(client):
     room = ROOT / "examples" / "room.jpg"
     coloured, said, cloud, raw, numbers = client(f"""
 import sys
-made = Client(sys.argv[1], verbose=False).predict(handle_file({str(room)!r}), {NETWORK!r}, 63.3, api_name="/depth")
+made = Client(sys.argv[1], verbose=False).predict(handle_file({str(room)!r}), {NETWORK!r}, "", api_name="/depth")
 print(json.dumps(made))
 """)
     depth = runtimes.find("fastdepth_pruned", None, 2).predict(image.read(room))
@@ -98,7 +99,7 @@ print(json.dumps(said))
     assert "large.png: 6000x5000 pixels; the limit is 24 million" in said[1]
     assert "choose a picture first" in said[2]
     assert "no network 'another'; there are fastdepth_pruned, compiled for" in said[3]
-    assert "a lens sees 20 to 120 degrees across, not 300" in said[4]
+    assert "a lens of 300 degrees: expected 1 to 170" in said[4]
     assert not any("/tmp" in line for line in said)
 
 
@@ -126,7 +127,7 @@ from concurrent.futures import ThreadPoolExecutor
 client = Client(sys.argv[1], verbose=False)
 def one(i):
     photo = handle_file({str(tmp_path)!r} + f"/{{i % 25}}.png")
-    return client.predict(photo, {NETWORK!r}, 60, api_name="/depth")[4]["median_m"]
+    return client.predict(photo, {NETWORK!r}, "", api_name="/depth")[4]["median_m"]
 with ThreadPoolExecutor(200) as pool:
     print(json.dumps(list(pool.map(one, range(200)))))
 """)
@@ -151,7 +152,7 @@ def test_hostile_uploads_give_a_depth_or_one_line(service, tmp_path_factory, noi
     path = tmp_path_factory.mktemp("upload") / "photo.jpg"
     path.write_bytes(content[:place] + noise + content[place + len(noise) :])
     try:
-        numbers = service.depth(str(path), NETWORK, 60)[4]
+        numbers = service.depth(str(path), NETWORK, "")[4]
     except ZooError as error:
         assert str(error).startswith("photo.jpg: ")
         assert str(path.parent) not in str(error)
@@ -173,7 +174,8 @@ def test_pointing_finds_the_pixel_again(height, width, data):
 
 @given(st.integers(2, 40), st.integers(2, 40), st.floats(20, 120), st.floats(0.5, 10))
 def test_a_wall_is_flat_and_as_wide_as_the_lens_sees(height, width, across, metres):
-    points = scene.unproject(np.full((height, width), metres, np.float32), across)
+    camera = Camera.from_focal(width / 2 / np.tan(np.radians(across) / 2), width, height)
+    points = scene.unproject(np.full((height, width), metres, np.float32), camera)
     assert points[..., 2] == pytest.approx(-metres)
     step = 2 * metres * np.tan(np.radians(across) / 2) / width
     assert np.diff(points[..., 0], axis=1) == pytest.approx(step, rel=1e-3)

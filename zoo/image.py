@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from . import samples
 from .errors import ZooError
@@ -109,6 +109,17 @@ def suffixes() -> frozenset[str]:
     return frozenset(suffix for suffix, name in Image.registered_extensions().items() if name in readable)
 
 
+def exif(picture: Path | Image.Image) -> dict[int, Any]:
+    """The tags of a picture's Exif IFD, which tell of the lens; none where there are none that can be read."""
+    if isinstance(picture, Path):
+        with pillow(picture) as file:
+            return exif(file)
+    try:
+        return dict(picture.getexif().get_ifd(ExifTags.IFD.Exif))
+    except Exception:  # damaged ones do not make a picture worse
+        return {}
+
+
 def _converted(picture: Image.Image, bits: int | None) -> tuple[Pixels, list[str]]:
     remarks = [SEVERAL] if _several(picture) else []
     upright = ImageOps.exif_transpose(picture)
@@ -171,10 +182,15 @@ def published_depth(depth: Depth, height: int = 224, width: int = 224) -> Depth:
 
 def crop(image: Image.Image) -> Image.Image:
     """Scale to cover 333x250 and take the centre 304x228; for 640x480 that is the published preprocessing."""
-    scale = max(COVER[0] / image.width, COVER[1] / image.height)
-    size = (max(COVER[0], int(image.width * scale)), max(COVER[1], int(image.height * scale)))
+    size = covering(image.width, image.height)
     left, top = (size[0] - CROP[0]) // 2, (size[1] - CROP[1]) // 2
     return image.resize(size, Image.Resampling.NEAREST).crop((left, top, left + CROP[0], top + CROP[1]))
+
+
+def covering(width: int, height: int) -> tuple[int, int]:
+    """To which sides the published recipe scales a picture."""
+    scale = max(COVER[0] / width, COVER[1] / height)
+    return max(COVER[0], int(width * scale)), max(COVER[1], int(height * scale))
 
 
 def whole(picture: Pixels, height: int = 224, width: int = 224) -> NDArray[np.float32]:

@@ -11,6 +11,7 @@ from ..errors import ZooError
 from ..kernels.errors import KernelError
 from . import (
     bench,
+    calibrate,
     compile,
     demo,
     devices,
@@ -20,6 +21,7 @@ from . import (
     info,
     list,
     log,
+    measure,
     options,
     predict,
     prune,
@@ -41,7 +43,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 GROUPS = {  # in the order of `zoo --help`
-    "Use": (list, info, predict, demo, import_, export),
+    "Use": (list, info, predict, measure, calibrate, demo, import_, export),
     "Compile": (quantize, compile, devices, bench, tune, log),
     "Train and share": (train, evaluate, prune, pull, push, verify),
 }

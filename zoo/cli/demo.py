@@ -11,7 +11,7 @@ import typer
 
 from .. import console
 from ..errors import ZooError
-from .options import Json, Threads, examples
+from .options import Camera, Json, Threads, examples
 
 
 def demo(
@@ -29,6 +29,7 @@ def demo(
     name: Annotated[
         list[str] | None, typer.Option(help="Names it has besides, such as a proxy's: other names are refused.")
     ] = None,
+    camera: Camera = None,
     threads: Threads = 2,
     open_: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
     json: Json = False,
@@ -36,9 +37,11 @@ def demo(
     """Try it on a page: your photos or the camera, metres where you point, the scene in 3D. Ctrl-C stops it."""
     if missing := [name for name in ("gradio", "trimesh") if find_spec(name) is None]:
         raise ZooError(f"the page needs {' and '.join(missing)}: pip install 'fastdepth-zoo[demo]'")
+    from ..camera.lens import Lens
     from ..demo.page import Service, launch
     from ..variant import catalogue
 
+    lens = Lens.parse(camera) if camera else Lens()
     models = model or [v.name for v in reversed(catalogue()) if v.weights]
 
     def started(address: str) -> None:
@@ -50,11 +53,16 @@ def demo(
         if open_:
             webbrowser.open(address)
 
-    launch(Service(models, artifact or [], threads), host, port, name or [], started)
+    launch(Service(models, artifact or [], threads, lens), host, port, name or [], started)
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
-        epilog=examples("zoo demo --open", "zoo demo --artifact build/host", "zoo demo --host 0.0.0.0 --port 8080")
+        epilog=examples(
+            "zoo demo --open",
+            "zoo demo --artifact build/host",
+            "zoo demo --host 0.0.0.0 --port 8080",
+            "zoo demo --camera my-camera.toml",
+        )
     )(demo)

@@ -10,7 +10,7 @@ import typer
 
 from .. import console
 from ..errors import ZooError
-from .options import Dataset, Json, Model, Overwrite, Scale, Threads, examples
+from .options import Camera, Dataset, Json, Model, Overwrite, Scale, Threads, examples
 
 COMMAND = "eval"
 
@@ -29,6 +29,7 @@ def evaluate(
         ),
     ] = "published",
     scale: Scale = None,
+    camera: Camera = None,
     first: Annotated[int | None, typer.Option(min=1, help="Only the first so many frames by name.")] = None,
     last: Annotated[int | None, typer.Option(min=1, help="Only the last so many frames by name.")] = None,
     worst: Annotated[Path | None, typer.Option(help="Picture to write: the frames it does worst on.")] = None,
@@ -40,6 +41,7 @@ def evaluate(
     import torch
 
     from .. import outputs
+    from ..camera.lens import Lens
     from ..data.frames import frames as read
     from ..evaluation.evaluate import evaluate, evaluation_frames
     from ..evaluation.protocols import protocol as find
@@ -47,7 +49,7 @@ def evaluate(
     from ..visual import gallery
     from ..weights.load import load
 
-    how = find(protocol)
+    how, lens = find(protocol), Lens.parse(camera) if camera else None
     if first and last:
         raise ZooError("give either --first or --last")
     if worst:
@@ -56,7 +58,7 @@ def evaluate(
     network = load(model)
     found = read(dataset, scale)
     with console.progress(f"evaluating {model}") as on_progress:
-        ready, skipped = evaluation_frames(found[:first][-last if last else None :], how, on_progress)
+        ready, skipped = evaluation_frames(found[:first][-last if last else None :], how, on_progress, lens)
         report(skipped)
         scores, rows = evaluate(network, ready, on_progress)
     if worst:
@@ -69,7 +71,7 @@ def evaluate(
             f"these depths are {max(off, 1 / off):.2g} times {apart} than predicted, though shapes agree (median-scaled delta1 "
             f"{scores['delta1_scaled']:.2f}); if they are in another unit, --scale {fits:g} fits",
         )
-    extra = {"model": model, "scale": found[0].scale, "fitting_scale": fits}
+    extra: dict[str, object] = {"model": model, "camera": camera, "scale": found[0].scale, "fitting_scale": fits}
     extra["frames"] = [{"name": f.name} | row for f, row in zip(ready, rows, strict=True)]
     show(f"{model} on {dataset}", how, len(ready), scores, json, extra)
     if worst and not json:
@@ -110,5 +112,6 @@ def register(app: typer.Typer) -> None:
         epilog=examples(
             "zoo eval -m fastdepth_pruned --dataset nyu_train/ --last 80",
             "zoo eval -m runs/pruned --dataset nyu_train/ --protocol whole --worst worst.png --json",
+            "zoo eval --dataset frames/ --protocol whole --camera camera_info.yaml",
         ),
     )(evaluate)

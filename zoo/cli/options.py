@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +27,14 @@ Dataset = Annotated[
 Scale = Annotated[
     float | None,
     typer.Option(min=1e-6, help="Units of depth to the metre; default 1000 for pictures, 1 for .h5 and .mat."),
+]
+Camera = Annotated[
+    str | None,
+    typer.Option(
+        "--camera",
+        help="The lens: 69deg, 26mm (35-mm equivalent), exif, or a camera's file (zoo calibrate, ROS, OpenCV, COLMAP). "
+        "Default: what EXIF tells.",
+    ),
 ]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Write over files that this command did not write before.")
@@ -65,6 +74,14 @@ def refuse_renamed(words: list[str]) -> None:
         option = word.partition("=")[0]
         if new := RENAMED.get((command, option)):
             raise ZooError(f"zoo {command}: {option} is now called {new}")
+
+
+def point(text: str) -> tuple[int, int]:
+    """X,Y as two numbers. Raises ZooError."""
+    found = re.fullmatch(r"(\d{1,6}),(\d{1,6})", text.strip())
+    if not found:
+        raise ZooError(f"{text[:40]}: give a point as X,Y in pixels, such as 320,240")
+    return int(found[1]), int(found[2])
 
 
 def sides(text: str) -> tuple[int, int]:

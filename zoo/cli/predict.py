@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -12,9 +13,11 @@ import typer
 
 from .. import console
 from ..errors import ZooError
-from .options import Json, Model, Overwrite, examples
+from .options import Camera, Json, Model, Overwrite, examples
 
 if TYPE_CHECKING:
+    from ..camera.lens import Lens
+    from ..inference.backends import Runtime
     from ..inference.batch import Row
     from ..inference.job import OnProgress
     from ..inference.sources import Left
@@ -35,6 +38,7 @@ def predict(
     ] = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Picture or folder to write.")] = None,
     raw: Annotated[str | None, typer.Option(help="Also write bare depth: npy (metres) or png16 (millimetres).")] = None,
+    camera: Camera = None,
     threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads to use; of each worker with Ray.")] = 1,
     max_frames: Annotated[int | None, typer.Option(min=1, help="Stop a video after this many frames.")] = None,
     near: Annotated[
@@ -56,22 +60,27 @@ def predict(
     json: Json = False,
 ) -> None:
     """Estimate depth: a colour picture with a legend in metres beside the input, and the bare numbers on request."""
+    from ..camera.lens import Lens
     from ..inference.sources import DEPTHS, left_out
 
+    lens = Lens.parse(camera) if camera else Lens()
     if engine is not None:
         if raw or max_frames:
             raise ZooError("--engine writes bare depth of pictures; --raw and --max-frames do not go with it")
         if near is not None or far is not None:
             raise ZooError("--engine writes bare depth without colours; --near and --far do not go with it")
         out = out or DEPTHS
-        _many(sources, model, artifact, out, threads, engine, workers, shard, limit, recursive, bits, overwrite, json)
+        given = (sources, model, artifact, out, threads, engine, workers, shard, limit, recursive, bits, lens)
+        _many(*given, overwrite, json)
         return
     if workers:
         raise ZooError("--workers goes with --engine ray")
     from ..inference import backends as runtimes
     from ..inference.job import Job
 
-    request = Job(sources, out, raw, max_frames, shard, limit, recursive, bits, near=near, far=far, overwrite=overwrite)
+    request = Job(
+        sources, out, raw, max_frames, shard, limit, recursive, bits, near=near, far=far, lens=lens, overwrite=overwrite
+    )
     left = [] if request.film else left_out(sources, recursive, out)
     runtime = runtimes.find(model, artifact, threads)
     with console.progress("depth") as on_progress:
@@ -89,8 +98,8 @@ def predict(
         if table.row_count:
             console.heading(f"{runtime.model}, {runtime.name}")
             console.out.print(table)
-            if runtime.remark:
-                console.warn(runtime.remark)
+            _lenses([row["camera"] for row in rows if row.get("camera")])
+            _runtime(runtime, lens)
     _remark([f"{row['source']}: {remark}" for row in rows for remark in row.get("remarks", ())])
     _name(left)
     _complain([row for row in rows if row["status"] != "ok"])
@@ -100,6 +109,24 @@ def _depth(row: dict[str, Any]) -> str:
     if "frames" in row:
         return f"{row['frames']} frames"
     return " … ".join(f"{row[key]:.2f}" for key in ("min_m", "median_m", "max_m")) + " m"
+
+
+def _lenses(cameras: list[dict[str, Any]]) -> None:
+    """Say through which lens depth was taken to be seen: each kind once, with how many pictures."""
+    kinds = Counter((camera["origin"], f"{camera['degrees']:.0f}", "scale" in camera) for camera in cameras)
+    for (origin, degrees, calibrated), count in kinds.most_common(SHOWN):
+        known = calibrated or not origin.startswith("unknown")
+        words = f"{origin}, {degrees} degrees across" if known else f"{origin}, taken as {degrees} degrees across"
+        words += f" ({count} pictures)" if len(kinds) > 1 else ""
+        console.warn("lens:", words if known else f"{words}; --camera 69deg or 26mm corrects the metres")
+
+
+def _runtime(runtime: Runtime, lens: Lens) -> None:
+    if runtime.remark:
+        console.warn(runtime.remark)
+    known = lens.known and lens.known.calibration
+    if known and (remark := known.remark(runtime.model, runtime.weights)):
+        console.warn("note:", remark)
 
 
 def _remark(remarks: list[str]) -> None:
@@ -143,6 +170,7 @@ def _many(
     limit: int | None,
     recursive: bool,
     bits: int | None,
+    lens: Lens,
     overwrite: bool,
     json: bool,
 ) -> None:
@@ -160,7 +188,7 @@ def _many(
     left = left_out(sources, recursive, out)
     folder = Path(model)
     place = str(folder.resolve()) if folder.is_dir() else model
-    make = partial(Worker, place, artifact.resolve() if artifact else None, threads, Path.cwd(), out, bits)
+    make = partial(Worker, place, artifact.resolve() if artifact else None, threads, Path.cwd(), out, bits, lens)
     runtime = runtimes.find(model, artifact, threads)  # so that a mistake is told before workers start
     failed: list[Row] = []
     remarks: list[str] = []
@@ -192,8 +220,7 @@ def _many(
         console.out.print(
             f"{console.plain(str(bulk.index))}: {said}; {len(bulk.work) / seconds:.1f} pictures/s", soft_wrap=True
         )
-        if runtime.remark:
-            console.warn(runtime.remark)
+        _runtime(runtime, lens)
     _remark(remarks)
     _name(left)
     _complain(failed)
@@ -205,6 +232,8 @@ def register(app: typer.Typer) -> None:
         epilog=examples(
             "zoo predict photo.jpg -o depth.png",
             "zoo predict photos/ -o depths/ --raw png16",
+            "zoo predict photo.jpg --camera 69deg",
+            "zoo predict film.mp4 --camera camera_info.yaml",
             "zoo predict --artifact build/host photo.jpg --raw npy",
             "zoo predict film.mp4 -o depth.mp4",
             "zoo predict film.mp4 -o depth.mp4 --raw npy",

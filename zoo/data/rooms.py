@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Colour = tuple[float, float, float]
 FAR = 1e9
+FOCAL = 0.811  # of the width: 519 pixels at 640, the colour camera of NYU Depth v2 (zoo.camera.intrinsics), rounded
 
 
 @dataclass(frozen=True)
@@ -72,12 +73,15 @@ def _colour(values: Array) -> Colour:
     return float(red), float(green), float(blue)
 
 
-def render(seed: int, height: int = 480, width: int = 640) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """A picture (height, width, 3) and its depth (height, width) in metres, by the pinhole of NYU's camera."""
+def render(
+    seed: int, height: int = 480, width: int = 640, degrees: float | None = None
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """A picture (height, width, 3) and its depth (height, width) in metres, by a pinhole that sees so many degrees across;
+    default: NYU's camera."""
     boxes, lamps, eye = furnish(seed)
     rng = np.random.default_rng(seed + 1)
     yaw, pitch = rng.uniform(-0.15, 0.15), rng.uniform(0.12, 0.24)
-    focal = 0.811 * width  # 519 pixels at 640, the Kinect's colour camera
+    focal = FOCAL * width if degrees is None else width / 2 / np.tan(np.radians(degrees) / 2)
     y, x = np.mgrid[:height, :width]
     rays = np.stack([(x + 0.5 - width / 2) / focal, -(y + 0.5 - height / 2) / focal, np.ones((height, width))], -1)
     rays = rays @ _turn(pitch, (1, 2)).T @ _turn(yaw, (2, 0)).T  # unrotated, z is 1: t is depth

@@ -21,6 +21,7 @@ import numpy as np
 from PIL import Image
 
 from .. import image
+from ..camera.lens import Lens
 from ..data import rooms
 from ..errors import ZooError
 from ..inference import backends as runtimes
@@ -31,7 +32,6 @@ from .uploads import Uploads
 MOST_PIXELS = 24_000_000
 WAITING = 256  # requests; more are refused
 SESSIONS = 1000  # remembered, with the depth that is pointed at
-LENS = (20, 120)  # degrees across
 ROOMS = (3, 11, 12)  # seeds of the examples
 Choice = tuple[str, Path | None]  # a model, or the folder of an artifact
 HINT = "Click on the depth to read its metres."
@@ -40,8 +40,12 @@ HINT = "Click on the depth to read its metres."
 class Service:
     """What the page can do, apart from how it looks."""
 
-    def __init__(self, models: Sequence[str], artifacts: Sequence[Path], threads: int) -> None:
-        """Raises ZooError for a model or artifact that cannot be used, before the page is there."""
+    def __init__(
+        self, models: Sequence[str], artifacts: Sequence[Path], threads: int, lens: Lens | None = None
+    ) -> None:
+        """`lens`: of photos for which the page is told of none. Raises ZooError for a model or artifact that cannot be used,
+        before the page is there."""
+        self.lens = lens or Lens()
         self.find: Callable[[Choice], runtimes.Runtime] = cache(
             lambda choice: runtimes.find(choice[0], choice[1], threads)
         )
@@ -53,22 +57,27 @@ class Service:
             self.choices[f"{runtime.model}, {how}"] = choice
         self.folder = Uploads()
 
-    def depth(self, photo: str | None, network: str, across: float) -> tuple[Any, str, str, str, dict[str, Any], Any]:
-        """A picture's file, a choice, the lens in degrees -> (depth in colour, read-out, glTF file, 16-bit PNG file in
+    def depth(
+        self, photo: str | None, network: str, lens: str | float | None
+    ) -> tuple[Any, str, str, str, dict[str, Any], Any]:
+        """A picture's file, a choice, the lens in words or degrees -> (depth in colour, read-out, glTF file, 16-bit PNG file in
         millimetres, numbers, the 16-bit file once more). Raises ZooError."""
         if photo is None:
             raise ZooError("choose a picture first")
         if not isinstance(network, str) or network not in self.choices:
             raise ZooError(f"no network {network!r}; there are {'; '.join(self.choices)}")
-        if not isinstance(across, int | float) or not LENS[0] <= across <= LENS[1]:
-            raise ZooError(f"a lens sees {LENS[0]} to {LENS[1]} degrees across, not {across!r}")
+        words = f"{lens:g}deg" if isinstance(lens, int | float) else lens or ""
+        if not isinstance(words, str):
+            raise ZooError("a lens is in words: 69deg or 26mm")
+        through = Lens.parse(words, with_files=False) if words.strip() else self.lens
         runtime = self.find(self.choices[network])
         try:
             pixels, remarks = image.read_with_remarks(Path(photo), MOST_PIXELS)
         except ZooError as error:
             raise ZooError(str(error).replace(photo, Path(photo).name)) from error
+        camera = through.camera(pixels.shape[1], pixels.shape[0], image.exif(Path(photo)))
         began = time.perf_counter()
-        depth = runtime.predict(pixels)
+        depth = runtime.predict.depth(pixels, camera)
         seconds = time.perf_counter() - began
         low, middle, high = (float(value) for value in np.percentile(depth, (0, 50, 100)))
         numbers = {
@@ -82,14 +91,16 @@ class Service:
             "max_m": high,
             "milliseconds": seconds * 1e3,
             "frames_per_second": 1 / seconds,
+            "camera": camera.facts(),
             "remarks": remarks,
         }
         said = (
-            f"**{low:.2f}** to **{high:.2f} m**, in {seconds * 1e3:.0f} ms ({1 / seconds:.0f} fps). {HINT}"
+            f"**{low:.2f}** to **{high:.2f} m**, in {seconds * 1e3:.0f} ms ({1 / seconds:.0f} fps). "
+            f"Lens {'unknown, taken as' if camera.unknown else 'of'} {camera.degrees:.0f} degrees across. {HINT}"
             + "".join(f" Note: {remark}." for remark in remarks)
         )
         made = self.folder.new()
-        (made / "scene.glb").write_bytes(scene.mesh(pixels, depth, across))
+        (made / "scene.glb").write_bytes(scene.mesh(pixels, depth, camera))
         raw = picture.write_raw(depth, made / "depth.png", "png16")
         wide, high = picture.fit(
             *depth.shape
@@ -152,15 +163,15 @@ def page(service: Service) -> gr.Blocks:
     # One picture at a time, in one thread: each thread keeps memory after a picture's size.
     worker = ThreadPoolExecutor(1)
 
-    async def depth(photo: dict[str, Any] | None, network: str, across: float) -> Any:
+    async def depth(photo: dict[str, Any] | None, network: str, lens: str | float | None) -> Any:
         try:
             path = None if photo is None else str(service.folder.find(photo["path"]))
-            return await get_running_loop().run_in_executor(worker, service.depth, path, network, across)
+            return await get_running_loop().run_in_executor(worker, service.depth, path, network, lens)
         except ZooError as error:
             raise _shown(error) from error
 
-    async def changed(photo: dict[str, Any] | None, network: str, across: float) -> Any:
-        return (None, HINT, None, None, None, None) if photo is None else await depth(photo, network, across)
+    async def changed(photo: dict[str, Any] | None, network: str, lens: str | float | None) -> Any:
+        return (None, HINT, None, None, None, None) if photo is None else await depth(photo, network, lens)
 
     def pointed(depth: str | None, event: gr.EventData) -> str:
         try:
@@ -190,17 +201,17 @@ def page(service: Service) -> gr.Blocks:
                 coloured = gr.Image(label="Depth", interactive=False, elem_id="depth", **look)
                 said = gr.Markdown(HINT, elem_id="read-out")
                 cloud = gr.Model3D(label="Scene")
-                lens = f"Lens, degrees across ({scene.NYU_DEGREES:g}: that of the training frames)"
-                across = gr.Slider(*LENS, value=scene.NYU_DEGREES, label=lens)
+                words = "69deg across the longer side, 26mm (35-mm equivalent); empty: what the photo's EXIF tells"
+                lens = gr.Textbox("", label="Lens", placeholder=words, max_lines=1, max_length=40)
                 with gr.Accordion("Numbers", open=False):
                     raw = gr.File(label="Depth, 16-bit PNG, millimetres")
                     numbers = gr.JSON(label="What was measured")
         results = [coloured, said, cloud, raw, numbers, measured]
-        given = [photo, network, across]
+        given = [photo, network, lens]
         # without Gradio's preprocessing: reading the file, and saying what is wrong with it, is ours
         start.click(depth, given, results, api_name="depth", preprocess=False)
         gr.on(
-            [photo.change, network.change, across.release],
+            [photo.change, network.change, lens.submit],
             changed,
             given,
             results,

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .. import image
+from ..camera.intrinsics import Calibration
+from ..camera.lens import Lens
 from ..data.frames import Frame
 from ..errors import ZooError
 from . import metrics
@@ -22,34 +24,42 @@ OnProgress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class EvaluationFrame:
-    """A frame as the protocol shows it to the network, and the true depth to compare with (metres, its own size)."""
+    """A frame as the protocol shows it to the network, and the true depth to compare with (metres, its own size). `factor` and
+    `calibration` are what the camera makes of a prediction."""
 
     name: str
     view: NDArray[np.float32]
     depth: NDArray[np.float32]
     mask: NDArray[np.bool_]
     limits: tuple[float, float] | None = None  # of predictions, in metres
+    factor: float = 1.0
+    calibration: Calibration | None = None
 
 
-def evaluation_frame(frame: Frame, protocol: Protocol, height: int = 224, width: int = 224) -> EvaluationFrame:
-    """The frame as a protocol wants it. Raises ZooError that names it."""
+def evaluation_frame(
+    frame: Frame, protocol: Protocol, height: int = 224, width: int = 224, lens: Lens | None = None
+) -> EvaluationFrame:
+    """The frame as a protocol wants it; without a lens, as of an unknown one. Raises ZooError that names it."""
     picture, depth = frame.load()
     try:
         shown = protocol.show(picture, depth, height, width)
+        sides = picture.shape[1], picture.shape[0]
+        camera = (lens or Lens()).camera(*sides)
     except ZooError as error:
         raise ZooError(f"{frame.name}: {error}") from error
-    return EvaluationFrame(frame.name, *shown, protocol.limits)
+    factor = camera.factor(*protocol.seen(*sides))
+    return EvaluationFrame(frame.name, *shown, protocol.limits, factor, camera.calibration)
 
 
 def evaluation_frames(
-    frames: Sequence[Frame], protocol: Protocol, on_progress: OnProgress
+    frames: Sequence[Frame], protocol: Protocol, on_progress: OnProgress, lens: Lens | None = None
 ) -> tuple[list[EvaluationFrame], list[str]]:
     """(the frames that can be evaluated, why others cannot). Raises ZooError if none can."""
     ready, skipped = [], []
     for i, frame in enumerate(frames):
         on_progress("reading frames", i, len(frames))
         try:
-            ready.append(evaluation_frame(frame, protocol))
+            ready.append(evaluation_frame(frame, protocol, lens=lens))
         except ZooError as error:
             skipped.append(str(error))
     if not ready:
@@ -61,6 +71,8 @@ def evaluation_frames(
 def predict(network: Network, frame: EvaluationFrame) -> NDArray[np.float32]:
     """Metres at the size of the frame's depth."""
     depth: NDArray[np.float32] = network(torch.from_numpy(frame.view)[None])[0, 0].numpy()
+    depth = depth * np.float32(frame.factor)
+    depth = frame.calibration.apply(depth) if frame.calibration else depth
     return depth if depth.shape == frame.depth.shape else image.resize_depth(depth, *frame.depth.shape)
 
 

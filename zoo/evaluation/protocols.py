@@ -41,6 +41,13 @@ class Protocol:
         """Metres to which predictions are limited, if they are."""
         return (self.nearest_m, self.farthest_m) if self.cap else None
 
+    def seen(self, width: int, height: int) -> tuple[float, float]:
+        """How much of a picture is shown, in its pixels."""
+        if not self.published_crop:
+            return width, height
+        scaled = image.covering(width, height)
+        return width * image.CROP[0] / scaled[0], height * image.CROP[1] / scaled[1]
+
     def show(
         self, picture: image.Pixels, depth: image.Depth, height: int, width: int
     ) -> tuple[NDArray[np.float32], image.Depth, NDArray[np.bool_]]:

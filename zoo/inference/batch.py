@@ -24,6 +24,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from .. import image, outputs
+from ..camera.lens import Lens
 from ..errors import ZooError
 from ..files import opened, replacing, write_atomic
 from . import backends as runtimes
@@ -37,9 +38,10 @@ SUFFIX = ".depth.png"
 LONGEST = 255  # bytes of a file's name, on all systems that matter
 FACTS = {  # what a header says, and of which type
     **dict.fromkeys(("height", "width", "source_bytes"), int),
-    **dict.fromkeys(("metres_per_unit", "min_m", "median_m", "max_m", "source_mtime_s"), float),
-    **dict.fromkeys(("model", "weights_sha256", "runtime", "source_sha256"), str),
+    **dict.fromkeys(("metres_per_unit", "min_m", "median_m", "max_m", "source_mtime_s", "degrees"), float),
+    **dict.fromkeys(("model", "weights_sha256", "runtime", "source_sha256", "camera"), str),
 }
+OPTIONAL = ("bits", "remarks", "lens")
 ROWS = 10_000  # of the index, written at a time
 BATCH = 32  # pictures that a worker is handed at a time
 Row = dict[str, Any]
@@ -86,11 +88,18 @@ class Worker:
     """Reads, predicts and writes. One is built per process, by whatever engine runs it."""
 
     def __init__(
-        self, model: str, artifact: Path | None, threads: int, root: Path, out: Path, bits: int | None = None
+        self,
+        model: str,
+        artifact: Path | None,
+        threads: int,
+        root: Path,
+        out: Path,
+        bits: int | None = None,
+        lens: Lens | None = None,
     ) -> None:
         """`root` is what paths of pictures are meant from, wherever this process runs; `out` has the depths."""
         self.runtime = runtimes.find(model, artifact, threads)
-        self.root, self.out, self.bits = root, root / out, bits
+        self.root, self.out, self.bits, self.lens = root, root / out, bits, lens or Lens()
 
     def __call__(self, batch: Iterable[tuple[str, str]]) -> list[Row]:
         """(picture, depth file) pairs -> a row each, `status` "ok" or what is wrong with the picture."""
@@ -103,7 +112,8 @@ class Worker:
         named |= (origin := of_source(given))
         facts = finished(path)
         same = facts and all(facts[key] == named.get(key) for key in ("weights_sha256", "source_sha256"))
-        kept = facts is not None and bool(same) and facts["bits"] == self.bits and intact(path)
+        as_asked = {"bits": self.bits, "lens": self.lens.word}
+        kept = facts is not None and bool(same) and as_asked.items() <= facts.items() and intact(path)
         try:
             facts = facts if kept else self._make(given, path, origin)
             return named | {"depth": target, "status": "ok", "kept": kept} | (facts or {}) | origin
@@ -112,7 +122,8 @@ class Worker:
 
     def _make(self, source: Path, target: Path, origin: Row) -> Row:
         pixels, remarks = image.read_with_remarks(source, bits=self.bits)
-        depth = self.runtime.predict(pixels)
+        camera = self.lens.camera(pixels.shape[1], pixels.shape[0], image.exif(source))
+        depth = self.runtime.predict.depth(pixels, camera)
         units = np.clip(depth / METRES, 0, 65535).round().astype(np.uint16)
         low, middle, high = (round(float(value) * METRES, 4) for value in np.percentile(units, (0, 50, 100)))
         facts = {
@@ -127,6 +138,9 @@ class Worker:
             "runtime": self.runtime.name,
             "remarks": "; ".join(remarks) or None,
             "bits": self.bits,
+            "lens": self.lens.word,
+            "camera": camera.origin,
+            "degrees": camera.degrees,
         } | origin
         header, buffer = PngInfo(), BytesIO()
         header.add_text(KEY, json.dumps(facts))
@@ -153,7 +167,7 @@ def finished(path: Path) -> Row | None:
     try:
         with _opened(path) as file:
             found = json.loads(file.info[KEY])
-            facts = {name: found[name] for name in FACTS} | {"bits": found.get("bits"), "remarks": found.get("remarks")}
+            facts = {name: found[name] for name in FACTS} | {name: found.get(name) for name in OPTIONAL}
             size = (facts["width"], facts["height"])
             "".join(value for value in facts.values() if isinstance(value, str)).encode()  # fit for the index
             right = size == file.size and all(type(facts[name]) is kind for name, kind in FACTS.items())
@@ -210,7 +224,8 @@ class Index:
         text, number, count = pa.string(), pa.float64(), pa.int32()
         columns = {"source": text, "depth": text, "height": count, "width": count}
         columns |= dict.fromkeys(("metres_per_unit", "min_m", "median_m", "max_m"), number)
-        columns |= dict.fromkeys(("status", "model", "weights_sha256", "runtime", "remarks"), text)
+        columns |= dict.fromkeys(("status", "model", "weights_sha256", "runtime", "remarks", "camera"), text)
+        columns |= {"degrees": number}
         columns |= {"source_bytes": pa.int64(), "source_mtime_s": number, "source_sha256": text}
         self.schema, self.path = pa.schema(columns.items(), {"software": outputs.mark(COMMAND)}), path
 

@@ -16,12 +16,23 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import ZooError
-from ..image import Pixels, from_pillow, read
+from ..image import Pixels, exif, from_pillow, read
 
 TAKEN = "a path, a Pillow image, an array (H, W), (H, W, 3) or (H, W, 4), a tensor (C, H, W), or a list of these"
 CHANNELS = (1, 3, 4)
 ORDERS = {"rgb": [0, 1, 2, 3], "bgr": [2, 1, 0, 3]}
 BEYOND = 1e-3  # what a float may be outside of [0, 1]: rounding, not another scale
+
+
+def tags(given: Any) -> list[dict[int, Any]]:
+    """EXIF of each of what `pictures` takes; arrays have none."""
+    return [_tags(one) for one in given] if isinstance(given, list | tuple) else [_tags(given)]
+
+
+def _tags(given: Any) -> dict[int, Any]:
+    if isinstance(given, Image.Image):
+        return exif(given)
+    return exif(Path(given)) if isinstance(given, str | os.PathLike) else {}
 
 
 def pictures(given: Any, channels: str = "rgb") -> tuple[list[Pixels], bool]:

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from .. import image
+from ..camera.intrinsics import Camera
+from ..camera.lens import Lens
 from ..errors import ZooError
 from ..files import write_atomic
 from ..outputs import claim, mark, marked, vouched
@@ -40,6 +42,7 @@ class Job:
         *,
         near: float | None = None,
         far: float | None = None,
+        lens: Lens | None = None,
         overwrite: bool = False,
     ) -> None:
         """Expand folders and globs, and choose an output for every source. Raises ZooError for contradictions, and where
@@ -47,6 +50,7 @@ class Job:
         if raw not in (None, *picture.RAW):
             raise ZooError(f"--raw {raw}: choose one of {', '.join(picture.RAW)}")
         self.raw, self.frames, self.bits, self.range = raw, frames, bits, span.check(near, far)
+        self.lens = lens or Lens()
         if any(capture.is_video(source) for source in sources):
             if len(sources) > 1:
                 raise ZooError("a video, stream or camera goes alone")
@@ -92,8 +96,9 @@ class Job:
 
     def _picture(self, source: Path, target: Path, predict: Predictor) -> dict[str, Any]:
         pixels, remarks = image.read_with_remarks(source, bits=self.bits)
+        camera = self.lens.camera(pixels.shape[1], pixels.shape[0], image.exif(source))
         began = time.perf_counter()
-        depth = predict(pixels)
+        depth = predict.depth(pixels, camera)
         milliseconds = (time.perf_counter() - began) * 1e3
         software, bare = mark(COMMAND), target.with_suffix(picture.RAW[self.raw]) if self.raw else None
         content = picture.raw(depth, self.raw, software) if self.raw else b""
@@ -114,15 +119,23 @@ class Job:
             "median_m": middle,
             "max_m": high,
             "milliseconds": milliseconds,
+            "camera": camera.facts(),
             "remarks": remarks,
         }
 
     def _film(self, source: str, target: Path, predict: Predictor, on_progress: OnProgress) -> dict[str, Any]:
         began = time.perf_counter()
+        camera: Camera | None = None
+
+        def depth(frame: image.Pixels) -> image.Depth:
+            nonlocal camera
+            camera = self.lens.camera(frame.shape[1], frame.shape[0])
+            return predict.depth(frame, camera)
+
         count = films.convert(
             source,
             target,
-            predict,
+            depth,
             lambda done, total: on_progress("frames", done, total),
             self.frames,
             mark(COMMAND),
@@ -138,6 +151,7 @@ class Job:
             "stack": str(self.bare.stack) if self.bare else None,
             "frames": count,
             "milliseconds": each,
+            "camera": camera.facts() if camera else None,
         }
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from os import PathLike
+from itertools import zip_longest
+from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import image
+from ..camera.intrinsics import Camera
+from ..camera.lens import Lens
 from ..pickling import Portable
-from .inputs import pictures
+from .inputs import pictures, tags
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -32,11 +35,14 @@ class Predictor(Portable):
         *,
         channels: str = "rgb",
         threads: int | None = None,
+        camera: Camera | str | PathLike[str] | None = None,
     ) -> None:
         """`model`: a torch FastDepth, run at height x width, by default its variant's; or an opened artifact, which knows its
         own sides. `channels`: the order in arrays and tensors, rgb or, as OpenCV has it, bgr. `threads`: of torch, while
-        it predicts."""
+        it predicts. `camera`: of all pictures: 69deg, 26mm, exif, a camera's file, a Camera; default: what EXIF tells.
+        Raises ZooError."""
         self.channels = channels
+        self.lens = Lens.of(camera) if isinstance(camera, Camera) else Lens.parse(fspath(camera)) if camera else Lens()
         compiled = hasattr(model, "manifest")
         variant = getattr(model, "variant", None)
         own = (model.height, model.width) if compiled else variant.input if variant else (224, 224)
@@ -51,18 +57,25 @@ class Predictor(Portable):
     def __call__(self, picture: Any) -> image.Depth | list[image.Depth]:
         """A picture, as `zoo.inference.inputs` lists them -> (H, W) float32 metres; a list or batch of them -> a list."""
         found, several = pictures(picture, self.channels)
-        depths = [self._depth(pixels) for pixels in found]
+        known = tags(picture) if not self.lens.known else []
+        depths = [
+            self.depth(pixels, self.lens.camera(pixels.shape[1], pixels.shape[0], told))
+            for pixels, told in zip_longest(found, known)
+        ]
         return depths if several else depths[0]
 
-    def _depth(self, picture: image.Pixels) -> image.Depth:
+    def depth(self, picture: image.Pixels, camera: Camera) -> image.Depth:
+        """(H, W, 3) RGB seen by a camera -> (H, W) float32 metres, calibrated where the camera is."""
         height, width = picture.shape[:2]
         parts = []
         for window in image.windows(width, height):
             bottom, right = window.top + window.height, window.left + window.width
             seen = picture[window.top : bottom, window.left : right]
             depth = self.run(image.whole(seen, self.height, self.width))
+            depth = depth * np.float32(camera.factor(window.width, window.height))
             parts.append((window, image.resize_depth(depth, window.height, window.width)))
-        return image.blend(parts, width, height)
+        blended = image.blend(parts, width, height)
+        return camera.calibration.apply(blended) if camera.calibration else blended
 
 
 class Runner(Portable):

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ..camera.intrinsics import Camera
 from ..variant import Variant
-from ..visual.scene import NYU_DEGREES
 
 METRICS = {
     "delta1": "delta1",
@@ -72,8 +72,8 @@ zoo predict photo.jpg -m {name} -o depth.png
 | input | (N, 3, H, W) RGB in [0, 1], nothing subtracted; sides multiples of 32, trained at 224x224 |
 | output | (N, 1, H, W) metres, >= 0, constant on 2x2 blocks |
 | widths | {variant.widths_from} |
-| scale | that of NYU Depth v2's camera: {
-        NYU_DEGREES:g} degrees across; a wider lens makes things look farther than they are |
+| scale | that of the middle of NYU Depth v2's pictures, {
+        Camera.canonical(640, 480).degrees:.1f} degrees across; `--camera` corrects the metres of another lens |
 
 ## How it was trained
 

@@ -6,25 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ..camera.intrinsics import Camera
+from ..camera.rays import camera_rays
 from ..image import Depth, Pixels, resize_depth
 
-# degrees across: the camera of NYU Depth v2, 640 pixels at a focal length of 518.86 (its toolbox's camera_params.m),
-# with which the networks were trained
-NYU_DEGREES = 63.3
 LONGEST = 224  # vertices along the longer side
 TEAR = 1.15  # neighbours whose depths differ by more than this ratio are not one surface
 
 
-def unproject(depth: Depth, across: float) -> NDArray[np.float32]:
-    """(H, W) metres along the camera's axis -> (H, W, 3) metres: x right, y up, z towards the viewer, as glTF has them.
-
-    `across`: horizontal field of view, degrees. The camera looks at the picture's middle.
-    """
-    height, width = depth.shape
-    focal = width / 2 / np.tan(np.radians(across) / 2)
-    x = (np.arange(width) + 0.5 - width / 2) / focal
-    y = (np.arange(height) + 0.5 - height / 2) / focal
-    rays = np.stack(np.broadcast_arrays(x[None, :], -y[:, None], -1.0), -1)
+def unproject(depth: Depth, camera: Camera) -> NDArray[np.float32]:
+    """(H, W) metres along the axis of a camera of W x H pixels -> (H, W, 3) metres: x right, y up, z towards the viewer, as
+    glTF has them."""
+    rays = camera_rays(camera) * (1, -1, -1)
     return (rays * depth[..., None]).astype(np.float32)
 
 
@@ -39,8 +32,8 @@ def triangles(depth: Depth) -> NDArray[np.int64]:
     return np.concatenate([np.stack((a, c, b), -1)[whole], np.stack((b, c, d), -1)[whole]])
 
 
-def mesh(picture: Pixels, depth: Depth, across: float = NYU_DEGREES) -> bytes:
-    """A binary glTF of the scene: (H, W, 3) RGB and (H, W) metres of one size, seen through `across` degrees."""
+def mesh(picture: Pixels, depth: Depth, camera: Camera) -> bytes:
+    """A binary glTF of the scene: (H, W, 3) RGB and (H, W) metres of one size, as the camera saw them."""
     from trimesh import Trimesh
     from trimesh.visual import ColorVisuals
 
@@ -50,7 +43,7 @@ def mesh(picture: Pixels, depth: Depth, across: float = NYU_DEGREES) -> bytes:
     small = resize_depth(depth, rows, columns)
     colours = np.asarray(Image.fromarray(picture).resize((columns, rows), Image.Resampling.BILINEAR)).reshape(-1, 3)
     made = Trimesh(
-        unproject(small, across).reshape(-1, 3),
+        unproject(small, camera.resized(columns, rows)).reshape(-1, 3),
         triangles(small),
         process=False,
         visual=ColorVisuals(vertex_colors=colours),
