@@ -38,7 +38,7 @@ ALLOWED = {
     "zoo.model.pretrained": {"zoo.model", "zoo.weights"},
     "zoo.weights": {"zoo.variant", "zoo.files", "zoo.image", "zoo.model"},
     "zoo.importers": {"zoo.variant", "zoo.files", "zoo.model"},
-    "zoo.exporters": {"zoo.files", "zoo.outputs", "zoo.model"},
+    "zoo.exporters": {"zoo.files", "zoo.image", "zoo.outputs", "zoo.model"},
     "zoo.data": {"zoo.files", "zoo.image", "zoo.visual", "zoo.weights", "zoo.training.recipe"},
     "zoo.training": {"zoo.variant", "zoo.files", "zoo.model", "zoo.weights", "zoo.data", "zoo.evaluation"},
     "zoo.training.recipe": {"zoo.files", "zoo.data.sources", "zoo.training.recipe_v1"},
