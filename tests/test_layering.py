@@ -36,7 +36,7 @@ ALLOWED = {
     "zoo.samples": set(),
     "zoo.model": {"zoo.variant", "zoo.console", "zoo.pickling"},
     "zoo.model.pretrained": {"zoo.model", "zoo.weights"},
-    "zoo.weights": {"zoo.variant", "zoo.files", "zoo.image", "zoo.model"},
+    "zoo.weights": {"zoo.variant", "zoo.files", "zoo.image", "zoo.model", "zoo.outputs"},
     "zoo.importers": {"zoo.variant", "zoo.files", "zoo.model"},
     "zoo.exporters": {"zoo.files", "zoo.image", "zoo.outputs", "zoo.model"},
     "zoo.data": {"zoo.files", "zoo.image", "zoo.visual", "zoo.weights", "zoo.training.recipe"},

@@ -49,7 +49,6 @@ RENAMED = {
     ("eval", "--frames"): "--dataset",
     ("eval", "--recipe"): "--protocol",
     ("prune", "--frames"): "--dataset",
-    ("predict", "--frames"): "--max-frames",
 }
 
 
@@ -65,6 +64,14 @@ def refuse_renamed(words: list[str]) -> None:
         option = word.partition("=")[0]
         if new := RENAMED.get((command, option)):
             raise ZooError(f"zoo {command}: {option} is now called {new}")
+
+
+def refuse_addresses(words: list[str]) -> None:
+    """Raise ZooError where a command other than predict is handed an address: it would look for a file of that name."""
+    command = next((word for word in words if not word.startswith("-")), "")
+    for word in words if command != "predict" else ():
+        if word.lower().startswith(("http://", "https://")):
+            raise ZooError(f"zoo {command}: {word}: only zoo predict takes addresses; download it first")
 
 
 def sides(text: str) -> tuple[int, int]:

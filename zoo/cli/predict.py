@@ -26,17 +26,21 @@ def predict(
     sources: Annotated[
         list[str],
         typer.Argument(
-            metavar="IMAGE", help="Pictures, folders, globs, .txt lists of pictures; a film, stream or camera."
+            metavar="IMAGE",
+            help="Pictures, also by http(s) address, folders, globs, .txt lists of pictures; a film, stream or camera.",
         ),
     ],
     model: Model = "fastdepth_pruned",
     artifact: Annotated[
         Path | None, typer.Option(help="A folder made by zoo compile, instead of a torch model.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="Picture or folder to write.")] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Picture, film, .npy or folder to write.")] = None,
     raw: Annotated[str | None, typer.Option(help="Also write bare depth: npy (metres) or png16 (millimetres).")] = None,
     threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads to use; of each worker with Ray.")] = 1,
     max_frames: Annotated[int | None, typer.Option(min=1, help="Stop a video after this many frames.")] = None,
+    frames: Annotated[
+        str | None, typer.Option(help="all: of an animated picture or a TIFF of several pages, as a film.")
+    ] = None,
     near: Annotated[
         float | None, typer.Option(help="Near end of the legend, metres; with --far. Default: follows the depths.")
     ] = None,
@@ -56,11 +60,17 @@ def predict(
     json: Json = False,
 ) -> None:
     """Estimate depth: a colour picture with a legend in metres beside the input, and the bare numbers on request."""
-    from ..inference.sources import DEPTHS, left_out
+    from ..inference import remote
+    from ..inference.sources import DEPTHS
 
+    if frames not in (None, "all"):
+        renamed = " (a number of frames is --max-frames)" if frames and frames.isdecimal() else ""
+        raise ZooError(f"--frames {frames}: give all, or leave it out{renamed}")
     if engine is not None:
-        if raw or max_frames:
-            raise ZooError("--engine writes bare depth of pictures; --raw and --max-frames do not go with it")
+        if raw or max_frames or frames:
+            raise ZooError("--engine writes bare depth of pictures; --raw, --max-frames and --frames do not go with it")
+        if any(remote.is_picture(source) for source in sources):
+            raise ZooError("--engine reads files alone; download what has an address first")
         if near is not None or far is not None:
             raise ZooError("--engine writes bare depth without colours; --near and --far do not go with it")
         out = out or DEPTHS
@@ -70,12 +80,30 @@ def predict(
         raise ZooError("--workers goes with --engine ray")
     from ..inference import backends as runtimes
     from ..inference.job import Job
+    from ..inference.sources import left_out
 
-    request = Job(sources, out, raw, max_frames, shard, limit, recursive, bits, near=near, far=far, overwrite=overwrite)
-    left = [] if request.film else left_out(sources, recursive, out)
-    runtime = runtimes.find(model, artifact, threads)
-    with console.progress("depth") as on_progress:
-        rows = request.run(runtime.predict, on_progress)
+    with remote.fetched(sources) as (local, addresses):
+        request = Job(
+            local,
+            out,
+            raw,
+            max_frames,
+            shard,
+            limit,
+            recursive,
+            bits,
+            near=near,
+            far=far,
+            animated=frames == "all",
+            overwrite=overwrite,
+        )
+        left = [] if request.film else left_out(local, recursive, out)
+        runtime = runtimes.find(model, artifact, threads)
+        with console.progress("depth") as on_progress:
+            rows = request.run(runtime.predict, on_progress)
+    for row in rows:
+        for path, address in addresses.items():
+            row |= {key: row[key].replace(path, address) for key in ("source", "status")}
     for row in rows:
         row |= {"model": runtime.model, "runtime": runtime.name, "threads": threads}
     if json:
@@ -85,7 +113,7 @@ def predict(
         for row in rows:
             if row["status"] == "ok":
                 written = ", ".join(str(row[key]) for key in ("picture", "raw", "stack") if row.get(key))
-                table.add_row(row["source"], _depth(row), f"{row['milliseconds']:.0f} ms", written)
+                table.add_row(row["source"], _depth(row), _time(row), written)
         if table.row_count:
             console.heading(f"{runtime.model}, {runtime.name}")
             console.out.print(table)
@@ -100,6 +128,12 @@ def _depth(row: dict[str, Any]) -> str:
     if "frames" in row:
         return f"{row['frames']} frames"
     return " … ".join(f"{row[key]:.2f}" for key in ("min_m", "median_m", "max_m")) + " m"
+
+
+def _time(row: dict[str, Any]) -> str:
+    """Of the network; of a film, a frame's, and with decoding, drawing and encoding."""
+    time = f"{row['milliseconds']:.0f} ms"
+    return f"{time}; {row['frame_milliseconds']:.0f} ms a frame in all" if "frames" in row else time
 
 
 def _remark(remarks: list[str]) -> None:
@@ -204,7 +238,9 @@ def register(app: typer.Typer) -> None:
     app.command(
         epilog=examples(
             "zoo predict photo.jpg -o depth.png",
+            "zoo predict https://host/photo.jpg -o depth.npy",
             "zoo predict photos/ -o depths/ --raw png16",
+            "zoo predict animated.gif --frames all -o depth.webm",
             "zoo predict --artifact build/host photo.jpg --raw npy",
             "zoo predict film.mp4 -o depth.mp4",
             "zoo predict film.mp4 -o depth.mp4 --raw npy",
