@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from .. import console
 from ..errors import ZooError
+from . import bulk
 from .options import Json, Model, Overwrite, examples
-
-if TYPE_CHECKING:
-    from ..inference.batch import Row
-    from ..inference.job import OnProgress
-    from ..inference.sources import Left
-
-SHOWN = 20  # failures of a bulk job that are told one by one; the index has all of them
 
 
 def predict(
@@ -74,7 +65,9 @@ def predict(
         if near is not None or far is not None:
             raise ZooError("--engine writes bare depth without colours; --near and --far do not go with it")
         out = out or DEPTHS
-        _many(sources, model, artifact, out, threads, engine, workers, shard, limit, recursive, bits, overwrite, json)
+        bulk.many(
+            sources, model, artifact, out, threads, engine, workers, shard, limit, recursive, bits, overwrite, json
+        )
         return
     if workers:
         raise ZooError("--workers goes with --engine ray")
@@ -107,7 +100,7 @@ def predict(
     for row in rows:
         row |= {"model": runtime.model, "runtime": runtime.name, "threads": threads}
     if json:
-        console.show_json(rows + _left(left))
+        console.show_json(rows + bulk.left(left))
     else:
         table = console.table("picture", "nearest … median … farthest ", "time ", "written")
         for row in rows:
@@ -119,9 +112,9 @@ def predict(
             console.out.print(table)
             if runtime.remark:
                 console.warn(runtime.remark)
-    _remark([f"{row['source']}: {remark}" for row in rows for remark in row.get("remarks", ())])
-    _name(left)
-    _complain([row for row in rows if row["status"] != "ok"])
+    bulk.remark([f"{row['source']}: {remark}" for row in rows for remark in row.get("remarks", ())])
+    bulk.name(left)
+    bulk.complain([row for row in rows if row["status"] != "ok"])
 
 
 def _depth(row: dict[str, Any]) -> str:
@@ -134,103 +127,6 @@ def _time(row: dict[str, Any]) -> str:
     """Of the network; of a film, a frame's, and with decoding, drawing and encoding."""
     time = f"{row['milliseconds']:.0f} ms"
     return f"{time}; {row['frame_milliseconds']:.0f} ms a frame in all" if "frames" in row else time
-
-
-def _remark(remarks: list[str]) -> None:
-    """Say how pictures were read where that is not plain: of the first few, and of how many in all."""
-    for remark in remarks[:SHOWN]:
-        console.warn("note:", remark)
-    if len(remarks) > SHOWN:
-        console.warn("note:", f"{len(remarks)} such pictures in all")
-
-
-def _left(left: list[Left]) -> list[Row]:
-    return [{"source": str(each.path), "status": f"left out: {each.reason}"} for each in left]
-
-
-def _name(left: list[Left]) -> None:
-    """Name what folders hold and was left out: the first few, and how many in all."""
-    for each in left[:SHOWN]:
-        console.warn("left out:", f"{each.path}: {each.reason}")
-    if len(left) > SHOWN:
-        console.warn("left out:", f"{len(left)} in all")
-
-
-def _complain(failed: list[Row]) -> None:
-    for row in failed[:SHOWN]:
-        console.complain(row["status"])
-    if len(failed) > SHOWN:
-        console.complain(f"and {len(failed) - SHOWN} more, each with its reason in the index")
-    if failed:
-        raise typer.Exit(2)
-
-
-def _many(
-    sources: list[str],
-    model: str,
-    artifact: Path | None,
-    out: Path,
-    threads: int,
-    engine: str,
-    workers: int | None,
-    shard: str | None,
-    limit: int | None,
-    recursive: bool,
-    bits: int | None,
-    overwrite: bool,
-    json: bool,
-) -> None:
-    from ..files import alone
-    from ..inference import backends as runtimes
-    from ..inference import engines
-    from ..inference.batch import Bulk, Index, Worker
-    from ..inference.sources import left_out
-
-    engines.check(engine)
-    if workers and engine != "ray":
-        raise ZooError("--workers goes with --engine ray; without Ray, run several with --shard I/N each")
-    bulk = Bulk.plan(sources, out, shard, limit, recursive)
-    bulk.claim(overwrite=overwrite)
-    left = left_out(sources, recursive, out)
-    folder = Path(model)
-    place = str(folder.resolve()) if folder.is_dir() else model
-    make = partial(Worker, place, artifact.resolve() if artifact else None, threads, Path.cwd(), out, bits)
-    runtime = runtimes.find(model, artifact, threads)  # so that a mistake is told before workers start
-    failed: list[Row] = []
-    remarks: list[str] = []
-    kept = 0
-    began = time.perf_counter()
-
-    def watched(rows: Iterator[Row], on_progress: OnProgress) -> Iterator[Row]:
-        nonlocal kept
-        for done, row in enumerate(rows, 1):
-            kept += row.pop("kept")
-            if row["status"] != "ok":
-                failed.append(row)
-            elif row.get("remarks"):
-                remarks.append(f"{row['source']}: {row['remarks']}")
-            on_progress(Path(row["source"]).name, done, len(bulk.work))
-            yield row
-
-    with alone(bulk.index), console.progress("depth") as on_progress:
-        rows = engines.process(bulk, make) if engine == "process" else engines.on_ray(bulk, make, workers, threads)
-        Index(bulk.index).write(watched(rows, on_progress))
-    seconds = time.perf_counter() - began
-    written = len(bulk.work) - kept - len(failed)
-    counts = {"pictures": len(bulk.work), "written": written, "kept": kept, "failed": len(failed)}
-    if json:
-        facts = {"index": str(bulk.index), "model": runtime.model, "runtime": runtime.name, "engine": engine}
-        console.show_json(facts | counts | {"left_out": _left(left), "seconds": seconds})
-    else:
-        said = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-        console.out.print(
-            f"{console.plain(str(bulk.index))}: {said}; {len(bulk.work) / seconds:.1f} pictures/s", soft_wrap=True
-        )
-        if runtime.remark:
-            console.warn(runtime.remark)
-    _remark(remarks)
-    _name(left)
-    _complain(failed)
 
 
 def register(app: typer.Typer) -> None:
