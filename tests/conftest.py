@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import settings
+from onnx import load_model_from_string
 from PIL import Image
 
 from commands import Commands
 from zoo.data.rooms import render
+from zoo.exporters import _quietly, onnx
 from zoo.kernels.artifact.build import build
 from zoo.kernels.device import host
 from zoo.kernels.ir.trace import trace
@@ -102,6 +104,21 @@ def seeded(name, seed=0):
 @pytest.fixture(scope="session")
 def pruned():
     return seeded("fastdepth_pruned")
+
+
+@pytest.fixture(scope="session")
+def _onnx_graph(pruned):
+    """Its ONNX graph, which torch takes long to trace."""
+    with _quietly(), torch.no_grad():
+        return onnx.traced(pruned).SerializeToString()
+
+
+@pytest.fixture(scope="module")
+def onnx_once(_onnx_graph):
+    """For a module that exports `pruned` alone: its graph is traced once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(onnx, "traced", lambda network: load_model_from_string(_onnx_graph))
+        yield
 
 
 @pytest.fixture(scope="session")

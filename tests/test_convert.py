@@ -87,3 +87,31 @@ def test_other_formats_are_refused_unread(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(ZooError, match=r"unknown format; zoo import reads \.tflite"):
         convert.read(path)
+
+
+@pytest.mark.parametrize("save", [torch.save, "safetensors", pytest.param("pt2", marks=pytest.mark.slow)])
+def test_bfloat16_is_read(pruned, tmp_path, save):
+    import copy
+
+    from safetensors.torch import save_file
+
+    rough = copy.deepcopy(pruned).bfloat16()
+    path = tmp_path / {"safetensors": "a.safetensors", "pt2": "a.pt2"}.get(save, "a.pth")
+    if save == "pt2":
+        image = torch.zeros(1, 3, 32, 32, dtype=torch.bfloat16)
+        torch.export.save(torch.export.export(rough, (image,)), path)
+    else:
+        (save_file if save == "safetensors" else save)(rough.state_dict(), path)
+    found = convert.import_file(path)
+    assert torch.equal(found.head.conv.weight, rough.head.conv.weight.float())
+
+
+def test_the_name_of_a_larger_module_s_part_is_stripped(pruned, tmp_path):
+    state = {f"model.depth_net.{key}": value for key, value in pruned.state_dict().items()}
+    torch.save({"state_dict": state | {"pose_net.0.weight": torch.zeros(3)}}, tmp_path / "a.ckpt")
+    found = convert.import_file(tmp_path / "a.ckpt")
+    assert torch.equal(found.head.conv.weight, pruned.head.conv.weight)
+    two = state | {f"teacher.{key.removeprefix('model.')}": value for key, value in state.items()}
+    torch.save(two, tmp_path / "two.pth")
+    with pytest.raises(ZooError, match=r"holds several networks, model\.depth_net\., teacher\.depth_net\."):
+        convert.import_file(tmp_path / "two.pth")

@@ -16,7 +16,7 @@ from zoo.weights.load import load
 @pytest.mark.filterwarnings("ignore:`torch.jit")
 @pytest.mark.parametrize("sides", [(224, 224), (96, 160)])
 @pytest.mark.parametrize("form", FORMATS)
-def test_what_is_written_computes_the_same(pruned, tmp_path, form, sides):
+def test_what_is_written_computes_the_same(pruned, onnx_once, tmp_path, form, sides):
     path = tmp_path / f"network{FORMATS[form]}"
     assert export(pruned, form, path, *sides) <= 1e-4
     image = np.random.default_rng(1).random((1, 3, *sides), np.float32)

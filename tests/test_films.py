@@ -25,6 +25,11 @@ RATE = 10
 ROOM, _ = render(3, 48, 64)
 
 
+def film(source):
+    """(its name, its frames)"""
+    return str(source), capture.frames(str(source))
+
+
 def scene(near, far, picture=ROOM, noise=0.0, seed=0):
     """(picture, depth): depths from near to far, as the network would give them for that picture."""
     depth = np.linspace(near, far, 48 * 64, dtype=np.float32).reshape(48, 64)
@@ -114,7 +119,7 @@ def test_colours_of_a_film_that_fades_in(tmp_path):
     def predict(frame):
         return scene(1, 1.5 + 6 * frame.mean() / ROOM.mean())[1]
 
-    films.convert(str(tmp_path / "fade.avi"), tmp_path / "d.avi", predict, lambda *_: None, None)
+    films.convert(*film(tmp_path / "fade.avi"), tmp_path / "d.avi", predict, lambda *_: None, None)
     last = watch(tmp_path / "d.avi")[-1][64:112, 80:144].astype(int)  # the depth's tile
     assert last[:4].mean() > 170  # light: near
     assert last[-4:].mean() < 70  # dark: far
@@ -130,7 +135,7 @@ def test_a_range_that_is_asked_for(zoo, tmp_path):
     assert "do not go with it" in complaint(many)
     seen = []
     films.convert(
-        str(tmp_path / "film.avi"),
+        *film(tmp_path / "film.avi"),
         tmp_path / "f.avi",
         lambda frame: seen.append(frame) or np.full(frame.shape[:2], 1 + 2 * len(seen), np.float32),
         lambda *_: None,
@@ -185,7 +190,7 @@ def test_any_name_of_a_film(tmp_path):
         path = write(tmp_path / "film.avi", [ROOM] * 2).rename(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
         assert capture.is_video(str(path))
         assert len(list(capture.frames(str(path))[2])) == 2
-        films.convert(str(path), path.with_suffix(".mp4"), lambda _: scene(1, 4)[1], lambda *_: None, None)
+        films.convert(*film(path), path.with_suffix(".mp4"), lambda _: scene(1, 4)[1], lambda *_: None, None)
         assert len(watch(path.with_suffix(".mp4"))) == 2
 
 
@@ -272,7 +277,7 @@ def test_an_interrupt_ends_a_stream_and_keeps_its_film(tmp_path):
                 raise KeyboardInterrupt
             return scene(1, 4)[1]
 
-        films.convert(address, tmp_path / "d.avi", predict, lambda *_: None, None)
+        films.convert(*film(address), tmp_path / "d.avi", predict, lambda *_: None, None)
     assert len(watch(tmp_path / "d.avi")) == 3
     assert [path.name for path in tmp_path.iterdir()] == ["d.avi"]
 
@@ -345,7 +350,7 @@ def test_bare_depth_of_a_film_is_whole_or_not_there(tmp_path):
                 raise error
             return scene(1, 4)[1]
 
-        films.convert(str(tmp_path / "film.avi"), tmp_path / "d.mp4", predict, lambda *_: None, None, raw=bare)
+        films.convert(*film(tmp_path / "film.avi"), tmp_path / "d.mp4", predict, lambda *_: None, None, raw=bare)
 
     with pytest.raises(ZooError, match="trouble"):
         run(ZooError("trouble"))

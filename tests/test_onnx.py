@@ -14,7 +14,7 @@ from zoo.exporters import export
 
 
 @pytest.fixture(scope="module")
-def exported(pruned, tmp_path_factory):
+def exported(pruned, onnx_once, tmp_path_factory):
     path = tmp_path_factory.mktemp("onnx") / "network.onnx"
     export(pruned, "onnx", path, 64, 64)
     return path

@@ -194,3 +194,18 @@ def test_what_is_bundled_in_integers_is_of_a_bundled_network(v):
     notes = checkpoint.config(hub.BUNDLED / v.name)[1]["quantized"]
     assert variant(notes["of"]).weights.sha256 == notes["sha256"]
     assert package.load(v.name).variant.name == v.name
+
+
+def test_other_tools_get_the_same_integers_in_qdq_form(saved, tmp_path, zoo):
+    onnx, path = pytest.importorskip("onnx"), tmp_path / "int8.onnx"
+    code, said, _ = zoo("export", "-m", saved, "--input", "32x64", "-o", path, "--json")
+    assert code == 0
+    assert json.loads(said)["max_abs_error_m"] < 0.25
+    graph = onnx.load(path).graph
+    held = {constant.name: constant.data_type for constant in graph.initializer}
+    kinds = [node.op_type for node in graph.node]
+    assert held["encoder.0.weight"] == onnx.TensorProto.INT8
+    assert held["head.bias"] == onnx.TensorProto.INT32
+    assert kinds.count("Conv") == 38
+    assert kinds.count("QuantizeLinear") == 38 + 3  # what every layer reads, and the results that skips are added to
+    assert "as they are" in zoo("export", "-m", saved, "--format", "tflite", "-o", tmp_path / "a.tflite")[2]

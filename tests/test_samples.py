@@ -155,7 +155,7 @@ def test_a_file_of_several_pictures_is_said_to_be_one(tmp_path, name):
     options = {"lossless": True} if name == "a.webp" else {}
     first.save(tmp_path / name, save_all=True, append_images=[second], **options)
     pixels, remarks = image.read_with_remarks(tmp_path / name)
-    assert remarks == ["holds several pictures or frames; this is the first"]
+    assert remarks == [image.SEVERAL]
     if name != "a.gif":
         assert np.array_equal(pixels, COLOUR)
     first.save(tmp_path / name, **options)

@@ -136,3 +136,9 @@ def test_a_glob_ends_where_links_loop_and_leaves_out_what_is_written(tmp_path, m
         str(tmp_path / "in" / name / "x.png") for name in ("a", "out")
     ]
     assert [str(p) for p in expand(["in/.h*/*.png"])] == ["in/.hidden/x.png"]
+
+
+@pytest.mark.parametrize("name", ["a" * 300 + ".jpg", "a" * 300 + "/x.jpg", "a" * 300 + "*.jpg"])
+def test_a_name_that_no_system_has_is_an_error_of_ours(name):
+    with pytest.raises(ZooError, match="File name too long"):
+        expand([name])

@@ -329,7 +329,8 @@ def test_pictures_of_every_kind_in_a_browser(chromium, address, network):
             const made = [];
             for (const worker of [true, false]) {
                 const net = await FastDepth.open(undefined, { worker });
-                for (const picture of [pixels, bitmap, bitmap, blob, canvas, image]) made.push([...(await net.predict(picture)).depth]);
+                for (const picture of [pixels, bitmap, bitmap, blob, canvas, image])
+                    made.push([...(await net.predict(picture)).depth]);
                 made.push(net.module);
                 net.close();
             }

@@ -31,7 +31,7 @@ Depth = NDArray[np.float32]  # (H, W) metres
 COVER = (333, 250)  # width, height of the published recipe's scaled frame
 CROP = (304, 228)
 MOST_PIXELS = 100_000_000
-SEVERAL = "holds several pictures or frames; this is the first"
+SEVERAL = "holds several pictures or frames; this is the first (zoo predict --frames all takes them as a film)"
 # Of the formats that Pillow knows, those of photographs and films' frames. Never all: PostScript, under any name, would
 # start Ghostscript, and what few people use is where decoders have their faults.
 FORMATS = (
@@ -42,9 +42,9 @@ MOST_BYTES = 2**30  # of a picture's file, which some of Pillow's decoders read 
 NARROWEST = 2.0  # pictures longer than this ratio are seen in overlapping windows
 
 
-def from_pillow(picture: Image.Image) -> Pixels:
-    """A Pillow image of any mode as upright RGB."""
-    return _converted(picture, None)[0]
+def from_pillow(picture: Image.Image, bits: int | None = None) -> Pixels:
+    """A Pillow image of any mode as upright RGB; `bits` as in `read`."""
+    return _converted(picture, bits)[0]
 
 
 def read(path: Path, most: int = MOST_PIXELS, bits: int | None = None) -> Pixels:
@@ -86,6 +86,8 @@ def pillow(path: Path, most: int = MOST_PIXELS) -> Iterator[Image.Image]:
         raise ZooError(f"{path}: is a folder, not a picture") from error
     except (UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise ZooError(f"{path}: not a picture this can read (JPEG, PNG, WebP, TIFF, BMP, …)") from error
+    except OSError as error:  # the system's, which has words for it, or Pillow's
+        raise ZooError(f"{path}: {error.strerror or f'damaged picture ({error})'}") from error
     except Exception as error:  # on damaged files Pillow's decoders raise whatever their parsing trips over
         raise ZooError(f"{path}: damaged picture ({error})") from error
 

@@ -62,6 +62,7 @@ def main() -> None:
     console.any_encoding()
     try:
         options.refuse_renamed(sys.argv[1:])
+        options.refuse_addresses(sys.argv[1:])
         app()
     except (ZooError, KernelError) as error:
         message = str(error)

@@ -58,7 +58,6 @@ RENAMED = {
     ("eval", "--frames"): "--dataset",
     ("eval", "--recipe"): "--protocol",
     ("prune", "--frames"): "--dataset",
-    ("predict", "--frames"): "--max-frames",
 }
 
 
@@ -82,6 +81,14 @@ def point(text: str) -> tuple[int, int]:
     if not found:
         raise ZooError(f"{text[:40]}: give a point as X,Y in pixels, such as 320,240")
     return int(found[1]), int(found[2])
+
+
+def refuse_addresses(words: list[str]) -> None:
+    """Raise ZooError where a command other than predict is handed an address: it would look for a file of that name."""
+    command = next((word for word in words if not word.startswith("-")), "")
+    for word in words if command != "predict" else ():
+        if word.lower().startswith(("http://", "https://")):
+            raise ZooError(f"zoo {command}: {word}: only zoo predict takes addresses; download it first")
 
 
 def sides(text: str) -> tuple[int, int]:

@@ -2,45 +2,38 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from .. import console
 from ..errors import ZooError
+from . import bulk
 from .options import Camera, Json, Model, Overwrite, examples
-
-if TYPE_CHECKING:
-    from ..camera.lens import Lens
-    from ..inference.backends import Runtime
-    from ..inference.batch import Row
-    from ..inference.job import OnProgress
-    from ..inference.sources import Left
-
-SHOWN = 20  # failures of a bulk job that are told one by one; the index has all of them
 
 
 def predict(
     sources: Annotated[
         list[str],
         typer.Argument(
-            metavar="IMAGE", help="Pictures, folders, globs, .txt lists of pictures; a film, stream or camera."
+            metavar="IMAGE",
+            help="Pictures, also by http(s) address, folders, globs, .txt lists of pictures; a film, stream or camera.",
         ),
     ],
     model: Model = "fastdepth_pruned",
     artifact: Annotated[
         Path | None, typer.Option(help="A folder made by zoo compile, instead of a torch model.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="Picture or folder to write.")] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Picture, film, .npy or folder to write.")] = None,
     raw: Annotated[str | None, typer.Option(help="Also write bare depth: npy (metres) or png16 (millimetres).")] = None,
     camera: Camera = None,
     threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads to use; of each worker with Ray.")] = 1,
     max_frames: Annotated[int | None, typer.Option(min=1, help="Stop a video after this many frames.")] = None,
+    frames: Annotated[
+        str | None, typer.Option(help="all: of an animated picture or a TIFF of several pages, as a film.")
+    ] = None,
     near: Annotated[
         float | None, typer.Option(help="Near end of the legend, metres; with --far. Default: follows the depths.")
     ] = None,
@@ -61,48 +54,85 @@ def predict(
 ) -> None:
     """Estimate depth: a colour picture with a legend in metres beside the input, and the bare numbers on request."""
     from ..camera.lens import Lens
-    from ..inference.sources import DEPTHS, left_out
+    from ..inference import remote
+    from ..inference.sources import DEPTHS
 
+    if frames not in (None, "all"):
+        renamed = " (a number of frames is --max-frames)" if frames and frames.isdecimal() else ""
+        raise ZooError(f"--frames {frames}: give all, or leave it out{renamed}")
     lens = Lens.parse(camera) if camera else Lens()
     if engine is not None:
-        if raw or max_frames:
-            raise ZooError("--engine writes bare depth of pictures; --raw and --max-frames do not go with it")
+        if raw or max_frames or frames:
+            raise ZooError("--engine writes bare depth of pictures; --raw, --max-frames and --frames do not go with it")
+        if any(remote.is_picture(source) for source in sources):
+            raise ZooError("--engine reads files alone; download what has an address first")
         if near is not None or far is not None:
             raise ZooError("--engine writes bare depth without colours; --near and --far do not go with it")
         out = out or DEPTHS
-        given = (sources, model, artifact, out, threads, engine, workers, shard, limit, recursive, bits, lens)
-        _many(*given, overwrite, json)
+        bulk.many(
+            sources,
+            model,
+            artifact,
+            out,
+            threads,
+            engine,
+            workers,
+            shard,
+            limit,
+            recursive,
+            bits,
+            lens,
+            overwrite,
+            json,
+        )
         return
     if workers:
         raise ZooError("--workers goes with --engine ray")
     from ..inference import backends as runtimes
     from ..inference.job import Job
+    from ..inference.sources import left_out
 
-    request = Job(
-        sources, out, raw, max_frames, shard, limit, recursive, bits, near=near, far=far, lens=lens, overwrite=overwrite
-    )
-    left = [] if request.film else left_out(sources, recursive, out)
-    runtime = runtimes.find(model, artifact, threads)
-    with console.progress("depth") as on_progress:
-        rows = request.run(runtime.predict, on_progress)
+    with remote.fetched(sources) as (local, addresses):
+        request = Job(
+            local,
+            out,
+            raw,
+            max_frames,
+            shard,
+            limit,
+            recursive,
+            bits,
+            near=near,
+            far=far,
+            lens=lens,
+            animated=frames == "all",
+            overwrite=overwrite,
+        )
+        left = [] if request.film else left_out(local, recursive, out)
+        runtime = runtimes.find(model, artifact, threads)
+        with console.progress("depth") as on_progress:
+            rows = request.run(runtime.predict, on_progress)
+    for row in rows:
+        for path, address in addresses.items():
+            row |= {key: row[key].replace(path, address) for key in ("source", "status")}
     for row in rows:
         row |= {"model": runtime.model, "runtime": runtime.name, "threads": threads}
     if json:
-        console.show_json(rows + _left(left))
+        console.show_json(rows + bulk.left(left))
     else:
         table = console.table("picture", "nearest … median … farthest ", "time ", "written")
         for row in rows:
             if row["status"] == "ok":
                 written = ", ".join(str(row[key]) for key in ("picture", "raw", "stack") if row.get(key))
-                table.add_row(row["source"], _depth(row), f"{row['milliseconds']:.0f} ms", written)
+                table.add_row(row["source"], _depth(row), _time(row), written)
         if table.row_count:
             console.heading(f"{runtime.model}, {runtime.name}")
             console.out.print(table)
             _lenses([row["camera"] for row in rows if row.get("camera")])
-            _runtime(runtime, lens)
-    _remark([f"{row['source']}: {remark}" for row in rows for remark in row.get("remarks", ())])
-    _name(left)
-    _complain([row for row in rows if row["status"] != "ok"])
+            bulk.say_of(runtime, lens)
+    bulk.remark([f"{row['source']}: {remark}" for row in rows for remark in row.get("remarks", ())])
+    bulk.name(left)
+    bulk.complain([row for row in rows if row["status"] != "ok"])
 
 
 def _depth(row: dict[str, Any]) -> str:
@@ -114,116 +144,17 @@ def _depth(row: dict[str, Any]) -> str:
 def _lenses(cameras: list[dict[str, Any]]) -> None:
     """Say through which lens depth was taken to be seen: each kind once, with how many pictures."""
     kinds = Counter((camera["origin"], f"{camera['degrees']:.0f}", "scale" in camera) for camera in cameras)
-    for (origin, degrees, calibrated), count in kinds.most_common(SHOWN):
+    for (origin, degrees, calibrated), count in kinds.most_common(bulk.SHOWN):
         known = calibrated or not origin.startswith("unknown")
         words = f"{origin}, {degrees} degrees across" if known else f"{origin}, taken as {degrees} degrees across"
         words += f" ({count} pictures)" if len(kinds) > 1 else ""
         console.warn("lens:", words if known else f"{words}; --camera 69deg or 26mm corrects the metres")
 
 
-def _runtime(runtime: Runtime, lens: Lens) -> None:
-    if runtime.remark:
-        console.warn(runtime.remark)
-    known = lens.known and lens.known.calibration
-    if known and (remark := known.remark(runtime.model, runtime.weights)):
-        console.warn("note:", remark)
-
-
-def _remark(remarks: list[str]) -> None:
-    """Say how pictures were read where that is not plain: of the first few, and of how many in all."""
-    for remark in remarks[:SHOWN]:
-        console.warn("note:", remark)
-    if len(remarks) > SHOWN:
-        console.warn("note:", f"{len(remarks)} such pictures in all")
-
-
-def _left(left: list[Left]) -> list[Row]:
-    return [{"source": str(each.path), "status": f"left out: {each.reason}"} for each in left]
-
-
-def _name(left: list[Left]) -> None:
-    """Name what folders hold and was left out: the first few, and how many in all."""
-    for each in left[:SHOWN]:
-        console.warn("left out:", f"{each.path}: {each.reason}")
-    if len(left) > SHOWN:
-        console.warn("left out:", f"{len(left)} in all")
-
-
-def _complain(failed: list[Row]) -> None:
-    for row in failed[:SHOWN]:
-        console.complain(row["status"])
-    if len(failed) > SHOWN:
-        console.complain(f"and {len(failed) - SHOWN} more, each with its reason in the index")
-    if failed:
-        raise typer.Exit(2)
-
-
-def _many(
-    sources: list[str],
-    model: str,
-    artifact: Path | None,
-    out: Path,
-    threads: int,
-    engine: str,
-    workers: int | None,
-    shard: str | None,
-    limit: int | None,
-    recursive: bool,
-    bits: int | None,
-    lens: Lens,
-    overwrite: bool,
-    json: bool,
-) -> None:
-    from ..files import alone
-    from ..inference import backends as runtimes
-    from ..inference import engines
-    from ..inference.batch import Bulk, Index, Worker
-    from ..inference.sources import left_out
-
-    engines.check(engine)
-    if workers and engine != "ray":
-        raise ZooError("--workers goes with --engine ray; without Ray, run several with --shard I/N each")
-    bulk = Bulk.plan(sources, out, shard, limit, recursive)
-    bulk.claim(overwrite=overwrite)
-    left = left_out(sources, recursive, out)
-    folder = Path(model)
-    place = str(folder.resolve()) if folder.is_dir() else model
-    make = partial(Worker, place, artifact.resolve() if artifact else None, threads, Path.cwd(), out, bits, lens)
-    runtime = runtimes.find(model, artifact, threads)  # so that a mistake is told before workers start
-    failed: list[Row] = []
-    remarks: list[str] = []
-    kept = 0
-    began = time.perf_counter()
-
-    def watched(rows: Iterator[Row], on_progress: OnProgress) -> Iterator[Row]:
-        nonlocal kept
-        for done, row in enumerate(rows, 1):
-            kept += row.pop("kept")
-            if row["status"] != "ok":
-                failed.append(row)
-            elif row.get("remarks"):
-                remarks.append(f"{row['source']}: {row['remarks']}")
-            on_progress(Path(row["source"]).name, done, len(bulk.work))
-            yield row
-
-    with alone(bulk.index), console.progress("depth") as on_progress:
-        rows = engines.process(bulk, make) if engine == "process" else engines.on_ray(bulk, make, workers, threads)
-        Index(bulk.index).write(watched(rows, on_progress))
-    seconds = time.perf_counter() - began
-    written = len(bulk.work) - kept - len(failed)
-    counts = {"pictures": len(bulk.work), "written": written, "kept": kept, "failed": len(failed)}
-    if json:
-        facts = {"index": str(bulk.index), "model": runtime.model, "runtime": runtime.name, "engine": engine}
-        console.show_json(facts | counts | {"left_out": _left(left), "seconds": seconds})
-    else:
-        said = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-        console.out.print(
-            f"{console.plain(str(bulk.index))}: {said}; {len(bulk.work) / seconds:.1f} pictures/s", soft_wrap=True
-        )
-        _runtime(runtime, lens)
-    _remark(remarks)
-    _name(left)
-    _complain(failed)
+def _time(row: dict[str, Any]) -> str:
+    """Of the network; of a film, a frame's, and with decoding, drawing and encoding."""
+    time = f"{row['milliseconds']:.0f} ms"
+    return f"{time}; {row['frame_milliseconds']:.0f} ms a frame in all" if "frames" in row else time
 
 
 def register(app: typer.Typer) -> None:
@@ -231,9 +162,11 @@ def register(app: typer.Typer) -> None:
     app.command(
         epilog=examples(
             "zoo predict photo.jpg -o depth.png",
+            "zoo predict https://host/photo.jpg -o depth.npy",
             "zoo predict photos/ -o depths/ --raw png16",
             "zoo predict photo.jpg --camera 69deg",
             "zoo predict film.mp4 --camera camera_info.yaml",
+            "zoo predict animated.gif --frames all -o depth.webm",
             "zoo predict --artifact build/host photo.jpg --raw npy",
             "zoo predict film.mp4 -o depth.mp4",
             "zoo predict film.mp4 -o depth.mp4 --raw npy",

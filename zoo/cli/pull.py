@@ -20,27 +20,18 @@ def pull(
     json: Json = False,
 ) -> None:
     """Fetch a variant's weights, verify them, and say where they are."""
-    import tempfile
-    from functools import partial
-
-    from .. import outputs
-    from ..files import write_atomic
     from ..variant import variant as find
     from ..weights import hub
-    from ..weights.checkpoint import WEIGHTS, digest
+    from ..weights.checkpoint import digest
 
-    fetch = partial(hub.pull, find(variant), revision=revision, namespace=namespace, progress=console.err.is_terminal)
-    if to is None:
-        path = fetch()
-    else:
-        with tempfile.TemporaryDirectory() as scratch:
-            fetch(Path(scratch))
-            fetched = {to / file.name: file.read_bytes() for file in Path(scratch).iterdir()}
-        same = [(file, lambda file: file.read_bytes() == fetched[file]) for file in fetched]
-        outputs.claim(same, overwrite=overwrite)
-        for file, content in fetched.items():
-            write_atomic(file, content)
-        path = to / WEIGHTS
+    path = hub.pull(
+        find(variant),
+        to,
+        revision=revision,
+        namespace=namespace,
+        progress=console.err.is_terminal,
+        overwrite=overwrite,
+    )
     if json:
         console.show_json({"variant": variant, "path": str(path), "sha256": digest(path)})
     else:

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 import torch
@@ -18,45 +18,53 @@ from torch import Tensor
 from ..errors import ZooError
 from ..files import write_atomic
 from ..model.network import FastDepth
+from ..model.quantized import QuantizedFastDepth
 from ..outputs import mark
+from . import onnx, onnx_int8
 
 FORMATS = {"onnx": ".onnx", "tflite": ".tflite", "pt2": ".pt2", "torchscript": ".pt"}
 COMMAND = "export"
-TOLERANCE = 1e-4  # metres
 
 
-def export(network: FastDepth, form: str, path: Path, height: int = 224, width: int = 224) -> float:
+def export(
+    network: FastDepth, form: str, path: Path, height: int = 224, width: int = 224, **options: Unpack[onnx.Options]
+) -> float:
     """Write the network at one input size; the largest difference to eager, in metres, of what was written.
 
     Input `image` (1, 3, height, width) RGB in [0, 1], output `depth` (1, 1, height, width) metres; in a TFLite file, as is
-    usual there, (1, height, width, 3) and (1, height, width, 1). Raises ZooError.
+    usual there, (1, height, width, 3) and (1, height, width, 1). `options`: of ONNX alone, see `onnx.Form`. A network
+    in integers is written in QDQ form. Raises ZooError.
     """
     if form not in FORMATS:
         raise ZooError(f"no format {form!r}; there are {', '.join(FORMATS)}")
-    image = torch.from_numpy(np.random.default_rng(0).random((1, 3, height, width), np.float32))
-    with torch.no_grad(), tempfile.TemporaryDirectory() as scratch, _quietly():
-        made = Path(scratch) / f"network{FORMATS[form]}"
-        found = {"onnx": _onnx, "tflite": _tflite, "pt2": _pt2, "torchscript": _torchscript}[form](network, image, made)
-        error = float((found - network(image)).abs().max())
-        if not error <= TOLERANCE:
+    if options and form != "onnx":
+        raise ZooError(f"--dynamic, --opset, --dtype and --pixels go with --format onnx, not {form}")
+    if isinstance(network, QuantizedFastDepth):
+        if options or form != "onnx":
+            raise ZooError(f"{network.variant.name}: integers are exported with --format onnx, as they are")
+        made, error = onnx_int8.content(network, height, width, mark(COMMAND))
+        if not error <= onnx_int8.TOLERANCE:
             raise ZooError(f"{path}: what was exported differs from eager by {error:.1e} m; not written")
-        write_atomic(path, made.read_bytes())
+        write_atomic(path, made)
+        return error
+    asked = onnx.Form((height, width), **options)
+    with torch.no_grad(), _quietly():
+        made, error = (
+            onnx.content(network, asked, mark(COMMAND)) if form == "onnx" else _run(network, form, height, width)
+        )
+    if not error <= asked.tolerance:
+        raise ZooError(f"{path}: what was exported differs from eager by {error:.1e} m; not written")
+    write_atomic(path, made)
     return error
 
 
-def _onnx(network: FastDepth, image: Tensor, path: Path) -> Tensor:
-    try:
-        import onnxruntime
-        import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise ZooError("exporting ONNX needs pip install 'fastdepth-zoo[export]'") from error
-    options: dict[str, Any] = {"input_names": ["image"], "output_names": ["depth"], "dynamo": True, "verbose": False}
-    program = torch.onnx.export(network, (image,), **options)
-    assert program is not None
-    program.model.metadata_props["software"] = mark(COMMAND)
-    program.save(str(path), external_data=False)
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    return torch.from_numpy(session.run(["depth"], {"image": image.numpy()})[0])
+def _run(network: FastDepth, form: str, height: int, width: int) -> tuple[bytes, float]:
+    """(the file, its largest difference to eager, metres)."""
+    image = torch.from_numpy(np.random.default_rng(0).random((1, 3, height, width), np.float32))
+    with tempfile.TemporaryDirectory() as scratch:
+        made = Path(scratch) / f"network{FORMATS[form]}"
+        found = {"tflite": _tflite, "pt2": _pt2, "torchscript": _torchscript}[form](network, image, made)
+        return made.read_bytes(), float((found - network(image)).abs().max())
 
 
 def _tflite(network: FastDepth, image: Tensor, path: Path) -> Tensor:

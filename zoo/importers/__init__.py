@@ -44,6 +44,7 @@ EFFICIENTNET = {
     "_project_conv": "project.conv",
     "_bn2": "project.norm",
 }
+FIRST = "encoder.0.conv.weight"
 STEM = {"_conv_stem": "encoder.0.conv", "_bn0": "encoder.0.norm"}
 
 
@@ -132,7 +133,8 @@ def _from_state(tensors: Mapping[str, Tensor], known: Variant | None, path: Path
     from ..model.network import FastDepth
 
     state: dict[str, Tensor] = {}
-    for key, tensor in tensors.items():
+    inside = _prefix(tensors, path)
+    for key, tensor in ((key.removeprefix(inside), t) for key, t in tensors.items() if key.startswith(inside)):
         same = state.setdefault(_ours(key), tensor)
         if same is not tensor and not torch.equal(same, tensor):
             raise ZooError(f"{path}: holds two networks, of which both have {_ours(key)}; save one of them alone")
@@ -160,6 +162,18 @@ def _fits(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], variant: 
             raise ZooError(f"{path}: {key} holds {state[key].dtype}, not floating-point numbers")
         if not torch.isfinite(state[key]).all():
             raise ZooError(f"{path}: {key} holds values that are not finite")
+
+
+def _prefix(keys: Iterable[str], path: Path) -> str:
+    """What stands before every name of the one network in a larger module, such as `depth_net.`; nothing where it is all."""
+    found: set[str] = set()
+    for key in keys:
+        parts = key.split(".")
+        starts = (i for i in range(len(parts)) if _ours(".".join(parts[i:])) == FIRST)
+        found.update("".join(f"{part}." for part in parts[:start]) for start in list(starts)[:1])
+    if len(found) > 1 and "" not in found:
+        raise ZooError(f"{path}: holds several networks, {', '.join(sorted(found))[:200]}; save one of them alone")
+    return "" if "" in found else next(iter(found), "")
 
 
 def _ours(key: str) -> str:

@@ -18,7 +18,15 @@ from .unpickle import DTYPES, Pending, Storage
 TABLE = "data/weights/model_weights_config.json"
 MARKS = ("/archive_format", "serialized_exported_program.json")  # of today's archives, and of those before torch 2.8
 LONGEST = 2**21  # bytes of the table: a network's takes a thirtieth
-KINDS = {1: "ByteStorage", 4: "IntStorage", 5: "LongStorage", 6: "HalfStorage", 7: "FloatStorage", 8: "DoubleStorage"}
+KINDS = {
+    1: "ByteStorage",
+    4: "IntStorage",
+    5: "LongStorage",
+    6: "HalfStorage",
+    7: "FloatStorage",
+    8: "DoubleStorage",
+    13: "BFloat16Storage",
+}
 
 
 def is_one(archive: ZipFile) -> bool:

@@ -24,6 +24,7 @@ DTYPES = {
     "FloatStorage": ("<f4", torch.float32),
     "DoubleStorage": ("<f8", torch.float64),
     "HalfStorage": ("<f2", torch.float16),
+    "BFloat16Storage": ("<i2", torch.bfloat16),  # which numpy has no name for
     "LongStorage": ("<i8", torch.int64),
     "IntStorage": ("<i4", torch.int32),
     "ByteStorage": ("u1", torch.uint8),
@@ -71,7 +72,7 @@ class Storage:
 
     def view(self, offset: int, size: tuple[int, ...], stride: tuple[int, ...]) -> Tensor:
         """The tensor at an offset, checked against the storage's end."""
-        code, _ = DTYPES[self.kind]
+        code, dtype = DTYPES[self.kind]
         last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) if all(size) else offset - 1
         if min((offset, *size, *stride), default=0) < 0 or last >= self.count:
             raise ValueError("a tensor reaches beyond its storage")
@@ -79,7 +80,8 @@ class Storage:
             raise ValueError("a tensor is larger than its storage")
         values = np.frombuffer(self.content, code)[offset:]
         steps = tuple(step * values.itemsize for step in stride)
-        return torch.from_numpy(np.lib.stride_tricks.as_strided(values, size, steps, writeable=False).copy())
+        found = torch.from_numpy(np.lib.stride_tricks.as_strided(values, size, steps, writeable=False).copy())
+        return found.view(dtype)
 
 
 class Pending:

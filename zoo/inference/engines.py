@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import ZooError
 from .batch import Bulk, Row, Worker
+from .quiet import silence
 
 ENGINES = {"process": ("pyarrow",), "ray": ("pyarrow", "ray")}  # and what each must have
 
@@ -58,7 +59,8 @@ def on_ray(bulk: Bulk, make: Callable[[], Worker], workers: int | None, threads:
             return {"row": [json.dumps(row) for row in rows]}
 
     with contextlib.redirect_stdout(sys.stderr):  # where Ray tells of dead workers; stdout is for results
-        ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+        with silence():  # it tells that it was told to be silent
+            ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         try:
             room = int(ray.cluster_resources().get("CPU", 0)) // threads

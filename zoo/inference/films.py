@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +15,17 @@ from ..files import replacing
 from ..image import Depth, Pixels
 from ..visual import picture
 from ..visual.span import Span
-from .capture import frames, name, opencv
+from .capture import name, opencv
+from .quiet import silence
 from .raw_film import RawFilm
 
-CODES = {".mp4": "mp4v", ".avi": "MJPG"}
+# Browsers play WebM alone: OpenCV's wheel has no encoder for H.264, and its VP8 takes six times as long as MPEG-4
+CODES = {".mp4": "mp4v", ".avi": "MJPG", ".webm": "VP80"}
 
 
 def convert(
     source: str,
+    reel: tuple[float, int, Generator[Pixels]],
     out: Path,
     predict: Callable[[Pixels], Depth],
     on_progress: Callable[[int, int], None],
@@ -31,16 +34,17 @@ def convert(
     limit: tuple[float, float] | None = None,
     raw: RawFilm | None = None,
 ) -> int:
-    """Write the montage of every frame (of the first `most`) to a video file; the number of frames written. `software` is
-    left in it as the name of its maker; `raw` takes the bare depth.
+    """Write the montage of every frame of `reel` (of the first `most`) to a video file; the number of frames written.
+    `reel`: (frames per second, how many or 0 if unknown, the frames) of `source`. `software` is left in it as the name of its
+    maker; `raw` takes the bare depth.
 
     The legend's range is `limit`, (near, far) in metres, or follows the film: smoothly within a shot, anew at a cut.
     An interrupt (Ctrl-C, how a camera or a stream is stopped) ends the film there and keeps it.
     """
     if out.suffix.lower() not in CODES:
-        raise ZooError(f"{out}: cannot write this kind of video; use {' or '.join(CODES)}")
+        raise ZooError(f"{out}: cannot write this kind of video; use {', '.join(CODES)}")
     cv2 = opencv()
-    rate, total, stream = frames(source)
+    rate, total, stream = reel
     writer, span, count = None, Span(rate), 0
     shape: tuple[int, ...] = ()
     with (
@@ -58,7 +62,8 @@ def convert(
                 height, width = (side // 2 * 2 for side in shown.shape[:2])  # encoders want even sides
                 if writer is None:
                     code = cv2.VideoWriter_fourcc(*CODES[out.suffix.lower()])
-                    writer = cv2.VideoWriter(os.fsencode(partial.absolute()), code, rate, (width, height))
+                    with silence():  # OpenCV remarks that WebM has no tag for VP8, and goes on
+                        writer = cv2.VideoWriter(os.fsencode(partial.absolute()), code, rate, (width, height))
                     if not writer.isOpened():
                         raise ZooError(f"{out}: cannot be written as video")
                 writer.write(np.ascontiguousarray(shown[:height, :width, ::-1]))
@@ -79,5 +84,7 @@ def _sign(path: Path, software: str) -> None:
     with path.open("ab") as file:
         if path.suffix.lower() == ".avi":
             file.write(b"JUNK" + len(words).to_bytes(4, "little") + words)
+        elif path.suffix.lower() == ".webm":  # EBML's Void element; its length in 8 bytes
+            file.write(b"\xec\x01" + len(words).to_bytes(7, "big") + words)
         else:
             file.write((8 + len(words)).to_bytes(4, "big") + b"free" + words)

@@ -17,7 +17,7 @@ from ..errors import ZooError
 from ..files import write_atomic
 from ..outputs import claim, mark, marked, vouched
 from ..visual import picture, span
-from . import capture, films
+from . import animation, capture, films
 from .predictor import Predictor
 from .raw_film import RawFilm
 from .sources import DEPTHS, expand, shard
@@ -43,17 +43,24 @@ class Job:
         near: float | None = None,
         far: float | None = None,
         lens: Lens | None = None,
+        animated: bool = False,
         overwrite: bool = False,
     ) -> None:
         """Expand folders and globs, and choose an output for every source. Raises ZooError for contradictions, and where
-        something of the user's would be overwritten."""
+        something of the user's would be overwritten. `animated`: the source is a picture that holds several."""
+        moving = animated or any(capture.is_video(source) for source in sources)
+        if out is not None and out.suffix.lower() == ".npy":  # with the picture or film beside it, that vouches for it
+            if raw not in (None, "npy"):
+                raise ZooError(f"{out}: --raw {raw} writes no .npy; name the picture or film with -o")
+            out, raw = out.with_suffix(".mp4" if moving else ".png"), "npy"
         if raw not in (None, *picture.RAW):
             raise ZooError(f"--raw {raw}: choose one of {', '.join(picture.RAW)}")
         self.raw, self.frames, self.bits, self.range = raw, frames, bits, span.check(near, far)
         self.lens = lens or Lens()
-        if any(capture.is_video(source) for source in sources):
+        self.animated = animated and not any(capture.is_video(source) for source in sources)
+        if moving:
             if len(sources) > 1:
-                raise ZooError("a video, stream or camera goes alone")
+                raise ZooError("a video, stream or camera goes alone, and so does a picture with --frames all")
             source = sources[0]
             self.film: tuple[str, Path] | None = (source, out or Path(f"{capture.stem(source)}-depth.mp4"))
             self.bare = RawFilm(self.film[1], raw, COMMAND) if raw else None
@@ -124,25 +131,30 @@ class Job:
         }
 
     def _film(self, source: str, target: Path, predict: Predictor, on_progress: OnProgress) -> dict[str, Any]:
-        began = time.perf_counter()
+        began, inside = time.perf_counter(), 0.0
         camera: Camera | None = None
 
-        def depth(frame: image.Pixels) -> image.Depth:
-            nonlocal camera
+        def timed(frame: image.Pixels) -> image.Depth:
+            nonlocal camera, inside
+            start = time.perf_counter()
             camera = self.lens.camera(frame.shape[1], frame.shape[0])
-            return predict.depth(frame, camera)
+            depth = predict.depth(frame, camera)
+            inside += time.perf_counter() - start
+            return depth
 
+        reel = animation.frames(Path(source), self.bits) if self.animated else capture.frames(source)
         count = films.convert(
             source,
+            reel,
             target,
-            depth,
+            timed,
             lambda done, total: on_progress("frames", done, total),
             self.frames,
             mark(COMMAND),
             self.range,
             self.bare,
         )
-        each = (time.perf_counter() - began) * 1e3 / count
+        whole = time.perf_counter() - began
         return {
             "source": source if source.isdecimal() else capture.name(source),
             "status": "ok",
@@ -150,22 +162,28 @@ class Job:
             "raw": str(self.bare.folder) if self.bare else None,
             "stack": str(self.bare.stack) if self.bare else None,
             "frames": count,
-            "milliseconds": each,
+            "milliseconds": inside * 1e3 / count,
+            "frame_milliseconds": whole * 1e3 / count,  # with decoding, drawing and encoding
             "camera": camera.facts() if camera else None,
         }
 
 
 def names(sources: list[Path], folder: Path, raw: str | None = None) -> list[Path]:
-    """A picture in `folder` for every source, named after its stem, numbered where stems repeat, in any case, or where its
-    bare depth would be another's picture."""
+    """A picture in `folder` for every source: x.jpg as x.png; where several have that stem, in any case, or a bare depth would
+    be another's picture, with its suffix, x.jpg.png; numbered where whole names repeat."""
     suffixes = (".png", picture.RAW[raw]) if raw else (".png",)
+    rivals: dict[str, set[str]] = {}
+    for source in sources:
+        for suffix in suffixes:
+            rivals.setdefault(f"{source.stem}{suffix}".casefold(), set()).add(source.name.casefold())
     taken: set[str] = set()
     chosen = []
     for source in sources:
-        name, n = source.stem, 1
+        alone = all(len(rivals[f"{source.stem}{suffix}".casefold()]) == 1 for suffix in suffixes)
+        name, n = first, _ = source.stem if alone else source.name, 1
         while not taken.isdisjoint(files := [f"{name}{suffix}".casefold() for suffix in suffixes]):
             n += 1
-            name = f"{source.stem}-{n}"
+            name = f"{first}-{n}"
         taken.update(files)
         chosen.append(folder / f"{name}.png")
     return chosen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import re
 from collections.abc import Collection
@@ -30,6 +31,13 @@ def expand(sources: list[str], recursive: bool = False, out: Path | None = None)
     found: dict[Path, Path] = {}
     for source in sources:
         path = Path(source)
+        try:
+            path.stat()
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:  # which pathlib does not take for an answer
+                raise ZooError(f"{source}: {error.strerror}") from error
+        except ValueError as error:  # a zero byte
+            raise ZooError(f"{source!r}: no name of a file") from error
         if path.is_dir():
             inside, left = _inside(path, recursive, out)
             if not inside:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..errors import ZooError
 from ..files import read_bounded, write_atomic
+from ..outputs import claim
 from ..variant import Variant, Weights
 from .checkpoint import CONFIG, WEIGHTS, config, digest, verify
 from .hub_cache import AbsentError, cached, download, fate, forget, hexadecimal, plainly
@@ -64,11 +65,12 @@ def pull(
     revision: str | None = None,
     namespace: str | None = None,
     progress: bool = True,
+    overwrite: bool = False,
 ) -> Path:
     """Fetch a variant's weights from the Hub where an account is named, else from the bundled copy; where they are now.
 
     `to` gets the whole checkpoint folder: weights, config, card and its picture, all of one commit; each file whole or not
-    at all.
+    at all. A file that is there already and is another is not written over, unless `overwrite`. Raises ZooError.
     """
     record = variant.weights
     repository = _repository(record, namespace) if record else None
@@ -88,9 +90,10 @@ def pull(
                 download(repository, EXAMPLE, source.name, None, False, progress)
     if to is None:
         return source / WEIGHTS
-    for file in (*FILES, EXAMPLE):
-        if file != EXAMPLE or (source / file).is_file():
-            write_atomic(to / file, read_bounded(source / file))
+    fetched = {to / f: read_bounded(source / f) for f in (*FILES, EXAMPLE) if f != EXAMPLE or (source / f).is_file()}
+    claim([(path, lambda path: read_bounded(path) == fetched[path]) for path in fetched], overwrite=overwrite)
+    for path, content in fetched.items():
+        write_atomic(path, content)
     return to / WEIGHTS
 
 
