@@ -138,7 +138,7 @@ def _from_state(tensors: Mapping[str, Tensor], known: Variant | None, path: Path
 
 def _prefix(keys: Iterable[str], path: Path) -> str:
     """What stands before every name of the one network in a larger module, such as `depth_net.`; nothing where it is all."""
-    found = set()
+    found: set[str] = set()
     for key in keys:
         parts = key.split(".")
         starts = (i for i in range(len(parts)) if _ours(".".join(parts[i:])) == FIRST)
