@@ -170,7 +170,9 @@ def _shape(graph: Any, form: Form) -> None:
     )
     known |= {} if "batch" in form.free else {"batch": 1}
     for value, channels in ((graph.input[0], 3), (graph.output[0], 1)):
-        axes = ("batch", "height", "width", channels) if form.pixels else ("batch", channels, "height", "width")
+        axes: tuple[str | int, ...] = (
+            ("batch", "height", "width", channels) if form.pixels else ("batch", channels, "height", "width")
+        )
         for dim, axis in zip(value.type.tensor_type.shape.dim, axes, strict=False):
             size = known.get(axis, axis)
             setattr(dim, "dim_value" if isinstance(size, int) else "dim_param", size)  # one takes the other's place
