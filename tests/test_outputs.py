@@ -69,9 +69,12 @@ def refused(zoo, folder, reason, *words):
 
 def test_the_user_s_own_pictures_survive(zoo, folder):
     shutil.copy(folder / "in" / "b.jpg", folder / "in" / "a.png")
-    refused(zoo, folder, "in/a.png: is the input", "predict", "in/", "-o", "in/")
     refused(zoo, folder, NOT_OURS, "predict", "in/a.jpg", "-o", "in/")
-    refused(zoo, folder, "in/a.png: is the input", "predict", "in/", "-o", "in/", "--overwrite")
+    for more in ((), ("--overwrite",)):
+        refused(zoo, folder, "in/a.png: is the input", "predict", "in/a.png", "in/b.jpg", "-o", "in/", *more)
+    before = content(folder)
+    assert zoo("predict", "in/", "-o", "in/", cwd=folder)[0] == 0  # a.jpg.png and a.png.png, as both are called a
+    assert before.items() <= content(folder).items()
 
 
 @pytest.mark.parametrize(
