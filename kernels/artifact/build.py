@@ -26,6 +26,7 @@ from ..targets.base import OnProgress
 from ..targets.tables import description
 from .lower import lower
 from .manifest import manifest
+from .store import check, rounded, stored
 
 FILES = (MANIFEST, PARAMETERS, *files())  # of an artifact of any kind, so that one takes the place of another
 
@@ -36,17 +37,19 @@ def build(
     folder: Path,
     model: dict[str, Any],
     on_progress: OnProgress = lambda *_: None,
+    store: str = "f32",
 ) -> dict[str, int]:
     """Compile a traced plan for `device` into `folder`, which appears whole or not at all; where the layers' knobs are from.
 
-    `model` goes into the manifest: name, weights_sha256, status. An existing artifact there is replaced; what else lies in
-    its folder stays.
+    `model` goes into the manifest: name, weights_sha256, status. `store`: how parameters are stored, f32 or f16.
+    An existing artifact there is replaced; what else lies in its folder stays.
     """
     folder = folder.resolve()
     if folder.exists() and not written(folder / MANIFEST) and (not folder.is_dir() or any(folder.iterdir())):
         raise KernelError(f"{folder}: exists and is not an artifact; choose another place")
+    check(store, device)
     require("tvm", "ziglang")
-    macs, plan = plan.macs, rewrite(plan, device.simd_lanes)
+    macs, plan = plan.macs, rounded(rewrite(plan, device.simd_lanes), store)
     program = lower(plan, device, tuned(device))
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
@@ -55,8 +58,8 @@ def build(
         made.mkdir()
         facts = description(program, model, macs)
         kernels = target_of(device).package(program, facts, work, made, on_progress)
-        (made / PARAMETERS).write_bytes(program.parameters)
-        (made / MANIFEST).write_text(json.dumps(manifest(program, facts, kernels, made), indent=1) + "\n")
+        (made / PARAMETERS).write_bytes(stored(program.parameters, store))
+        (made / MANIFEST).write_text(json.dumps(manifest(program, facts, kernels, store, made), indent=1) + "\n")
         if folder.exists():
             others = partial(_except_ours, str(folder))
             shutil.copytree(folder, made, symlinks=True, ignore=others, dirs_exist_ok=True)

@@ -27,6 +27,9 @@ def compile_(
         Path | None, typer.Option("-o", "--out", help="Folder to write; default build/MODEL-DEVICE.")
     ] = None,
     input_: InputSides = None,
+    store: Annotated[
+        str, typer.Option(help="How parameters are stored: f32 or, for browsers, f16, half the download.")
+    ] = "f32",
     layers: Layers = False,
     overwrite: Overwrite = False,
     json: Json = False,
@@ -38,7 +41,8 @@ def compile_(
     from .. import outputs
     from ..inference.predictor import Runner
     from ..kernels.artifact.build import FILES, build, written
-    from ..kernels.artifact.verify import verify, verify_elsewhere
+    from ..kernels.artifact.store import check
+    from ..kernels.artifact.verify import reference, verify, verify_elsewhere
     from ..kernels.ir.trace import trace
     from ..kernels.runtime.fastdepth import MANIFEST
     from ..kernels.targets import target_of
@@ -49,6 +53,7 @@ def compile_(
     if not (device or target):
         raise ZooError("give --device NAME (zoo devices) or --target JSON")
     made_for = chosen(device, target)
+    check(store, made_for)
     variant, folder = identify(model)
     height, width = sides(input_) if input_ else variant.input
     out = out or Path("build") / f"{variant.name}-{device if device == 'host' else made_for.name}"
@@ -62,8 +67,9 @@ def compile_(
     }
     plan = trace(network, height, width)
     with console.progress("compiling") as on_progress:
-        sources = build(plan, made_for, out, facts, on_progress)
-        eager, error, checked = Runner(network, threads=1), None, None
+        sources = build(plan, made_for, out, facts, on_progress, store)
+        eager = Runner(network, threads=1) if store == "f32" else reference(plan, made_for, store)
+        error, checked = None, None
         report = verify(out, plan, eager) if made_for.runs_here else None
         if report:
             error, checked = report.error, "here"
@@ -78,6 +84,7 @@ def compile_(
         "input": [3, height, width],
         "layers": len(plan.steps),
         "knobs": sources,
+        "store": store,
         "size_bytes": size,
         "max_abs_error_m": error,
         "checked": checked,
@@ -94,7 +101,10 @@ def compile_(
     table.add_row("layers", f"{len(plan.steps)}: {kinds}")
     table.add_row("size", f"{size / 1e6:.1f} MB")
     if error is not None:
-        table.add_row("largest difference to eager", f"{error:.1e} m{WHERE.get(str(checked), f', {checked}')}")
+        rounded = "" if store == "f32" else f", weights rounded to {store}"
+        table.add_row(
+            f"largest difference to eager{rounded}", f"{error:.1e} m{WHERE.get(str(checked), f', {checked}')}"
+        )
     if report:
         table.add_row(
             "eager, compiled, 1 thread", f"{report.eager_ms:.1f} ms, {report.compiled_ms:.1f} ms (median of 15)"
@@ -140,7 +150,7 @@ def register(app: typer.Typer) -> None:
             "zoo predict --artifact build/host photo.jpg",
             "zoo compile -m fastdepth --device x86-64-v3 --input 192x256",
             "zoo compile --device tx2 --layers",
-            "zoo compile --device wasm -o build/web",
+            "zoo compile --device wasm --store f16 -o build/web",
             """zoo compile --target '{"kind": "llvm", "mtriple": "aarch64-linux-gnu", "mcpu": "cortex-a55"}'""",
         ),
     )(compile_)
