@@ -12,10 +12,10 @@ import pytest
 import torch
 from PIL import Image
 
-from conftest import ROOT, seeded
+from conftest import ROOT, complaint, seeded
 from zoo.inference.predictor import Predictor, Runner
 from zoo.kernels.artifact.build import build
-from zoo.kernels.artifact.verify import verify_elsewhere
+from zoo.kernels.artifact.verify import reference, verify_elsewhere
 from zoo.kernels.device import device
 from zoo.kernels.errors import KernelError
 from zoo.kernels.ir.trace import trace
@@ -158,6 +158,22 @@ def test_opening_says_how_far_it_is_and_can_be_stopped(web):
     assert said[1:6] == ["enough", "the network was closed", *SIDES, "small"]
     assert all(reason.startswith("not a picture") for reason in said[6])
     assert said[7] == "5 values, not 3x32x48"
+
+
+@needs_node
+def test_parameters_stored_in_half_are_rounded_and_nothing_else(network, web, tmp_path):
+    plan, half = trace(network, *SIDES), tmp_path / "half"
+    build(plan, device("wasm"), half, {"name": "small", "status": "random"}, store="f16")
+    assert 2 * (half / "parameters.bin").stat().st_size == (web / "parameters.bin").stat().st_size
+    eager = reference(plan, device("wasm"), "f16")
+    error, _ = verify_elsewhere(half, plan, device("wasm"), eager, lambda *_: None)
+    assert error < 1e-5
+    image = np.random.default_rng(0).random((3, *SIDES), np.float32)
+    assert 1e-5 < np.abs(eager(image) - Runner(network)(image)).max() < 0.05
+
+
+def test_only_browsers_read_parameters_stored_in_half(zoo):
+    assert "--store f16: for rpi4 there is f32" in complaint(zoo("compile", "--device", "rpi4", "--store", "f16"))
 
 
 def damage(path, at=1000):

@@ -25,6 +25,7 @@ from ..targets.base import OnProgress
 from ..targets.tables import description
 from .lower import lower
 from .manifest import manifest
+from .store import check, rounded, stored
 
 FILES = (MANIFEST, PARAMETERS, *files())  # of an artifact of any kind, so that one takes the place of another
 
@@ -36,18 +37,21 @@ def build(
     model: dict[str, Any],
     on_progress: OnProgress = lambda *_: None,
     processor: str | None = None,
+    store: str = "f32",
 ) -> list[Choice | None]:
     """Compile a traced plan for `device` into `folder`, which appears whole or not at all; where each step's knobs are from,
     None for the default.
 
     They are to be fast on `processor`, by default the device's own or this machine's (`selection.processor_of`). `model` goes
-    into the manifest: name, weights_sha256, status. An existing artifact there is replaced; what else lies in its folder stays.
+    into the manifest: name, weights_sha256, status. `store`: how parameters are stored, f32 or f16. An existing artifact
+    there is replaced; what else lies in its folder stays.
     """
     folder = folder.resolve()
     if folder.exists() and not written(folder / MANIFEST) and (not folder.is_dir() or any(folder.iterdir())):
         raise KernelError(f"{folder}: exists and is not an artifact; choose another place")
+    check(store, device)
     require("tvm", "ziglang")
-    macs, plan = plan.macs, rewrite(plan, device.simd_lanes)
+    macs, plan = plan.macs, rounded(rewrite(plan, device.simd_lanes), store)
     chosen = choices(device, processor)
     program = lower(plan, device, {w: choice.record for w, choice in chosen.items()})
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -57,8 +61,8 @@ def build(
         made.mkdir()
         facts = description(program, model, macs)
         kernels = target_of(device).package(program, facts, work, made, on_progress)
-        (made / PARAMETERS).write_bytes(program.parameters)
-        said = manifest(program, facts, kernels, made) | {"processor": processor or processor_of(device)}
+        (made / PARAMETERS).write_bytes(stored(program.parameters, store))
+        said = manifest(program, facts, kernels, store, made) | {"processor": processor or processor_of(device)}
         (made / MANIFEST).write_text(json.dumps(said, indent=1) + "\n")
         if folder.exists():
             others = partial(_except_ours, str(folder))

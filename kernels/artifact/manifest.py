@@ -16,8 +16,9 @@ from ..targets.base import Description, Facts
 VERSIONS = ("fastdepth-zoo", "apache-tvm", "ziglang")
 
 
-def manifest(program: Program, facts: Description, kernels: Facts, made: Path) -> dict[str, Any]:
-    """As plain data: what the library says of itself (`facts`) and more; `made` holds every other file of the artifact."""
+def manifest(program: Program, facts: Description, kernels: Facts, store: str, made: Path) -> dict[str, Any]:
+    """As plain data: what the library says of itself (`facts`) and more; `store`: how the parameters are stored; `made`
+    holds every other file of the artifact."""
     device = program.device
     return {
         "format": FORMAT,
@@ -25,6 +26,7 @@ def manifest(program: Program, facts: Description, kernels: Facts, made: Path) -
         "kind": device.kind,
         "cpu_features": list(device.cpu_features),
         "unit": "metres",
+        "store": store,
         "schedule_version": target_of(device).version,
         "gpu": asdict(device.gpu) if device.gpu else None,
         "steps": [

@@ -18,6 +18,7 @@ from ..selection import tuned
 from ..targets import target_of
 from ..targets.base import OnProgress, Run
 from .lower import lower
+from .store import rounded
 
 RUNS = 15
 
@@ -58,6 +59,12 @@ def verify_elsewhere(
     if not error <= plan.dtype.tolerance:
         raise KernelError(f"{folder}: compiled for {device.name} and run here ({how}), it differs by {error:.1e} m")
     return error, how
+
+
+def reference(plan: Plan, device: Device, store: str) -> Run:
+    """What a traced plan computes with its parameters as they are after being stored, in numpy."""
+    made = rounded(rewrite(plan, device.simd_lanes), store)
+    return lambda image: interpret(made, image)[made.output][0]
 
 
 def _milliseconds(run: Run, image: Array) -> float:

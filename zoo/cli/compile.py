@@ -45,6 +45,9 @@ def compile_(
     tune: Annotated[
         float | None, typer.Option(min=1, metavar="SECONDS", help="First tune here for so long, as zoo tune would.")
     ] = None,
+    store: Annotated[
+        str, typer.Option(help="How parameters are stored: f32 or, for browsers, f16, half the download.")
+    ] = "f32",
     layers: Layers = False,
     overwrite: Overwrite = False,
     json: Json = False,
@@ -56,7 +59,8 @@ def compile_(
     from .. import outputs
     from ..inference.predictor import Runner
     from ..kernels.artifact.build import FILES, build, written
-    from ..kernels.artifact.verify import verify, verify_elsewhere
+    from ..kernels.artifact.store import check
+    from ..kernels.artifact.verify import reference, verify, verify_elsewhere
     from ..kernels.ir.rewrite import rewrite
     from ..kernels.processor import here
     from ..kernels.runtime.fastdepth import MANIFEST
@@ -71,6 +75,7 @@ def compile_(
     if not (device or target):
         raise ZooError("give --device NAME (zoo devices) or --target JSON")
     made_for = chosen(device, target)
+    check(store, made_for)
     model = in_dtype(model, dtype) if dtype else model
     fast_on = fast_processor(processor, made_for)
     if tune and fast_on != here().processor:
@@ -95,8 +100,9 @@ def compile_(
             workloads = rewrite(plan, made_for.simd_lanes).workloads
             session(workloads, made_for, reach(made_for, [], None, None), MANY, on_progress, console.warn, seconds=tune)
     with console.progress("compiling") as on_progress:
-        choices = build(plan, made_for, out, facts, on_progress, fast_on)
-        eager, error, checked = Runner(network, threads=1), None, None
+        choices = build(plan, made_for, out, facts, on_progress, fast_on, store)
+        eager = Runner(network, threads=1) if store == "f32" else reference(plan, made_for, store)
+        error, checked = None, None
         report = verify(out, plan, eager) if made_for.runs_here else None
         if report:
             error, checked = report.error, "here"
@@ -116,6 +122,7 @@ def compile_(
         "knobs": dict(Counter(choice.record.provenance if choice else "default" for choice in choices)),
         "settings": dict(settings),
         "measured_on": sorted({name for choice in choices if choice for name in choice.processors}),
+        "store": store,
         "size_bytes": size,
         "max_abs_error_m": error,
         "checked": checked,
@@ -130,7 +137,10 @@ def compile_(
         table.add_row("to tune here", "zoo compile --tune 240, or zoo tune, which goes on where it stopped")
     table.add_row("size", f"{size / 1e6:.1f} MB")
     if error is not None:
-        table.add_row("largest difference to eager", f"{error:.1e} m{WHERE.get(str(checked), f', {checked}')}")
+        rounded = "" if store == "f32" else f", weights rounded to {store}"
+        table.add_row(
+            f"largest difference to eager{rounded}", f"{error:.1e} m{WHERE.get(str(checked), f', {checked}')}"
+        )
     if report:
         table.add_row(
             "eager, compiled, 1 thread", f"{report.eager_ms:.1f} ms, {report.compiled_ms:.1f} ms (median of 15)"
@@ -212,7 +222,7 @@ def register(app: typer.Typer) -> None:
             "zoo compile --device host --tune 240 -o build/host",
             "zoo compile -m fastdepth --device x86-64-v3 --processor znver4 --input 192x256",
             "zoo compile --device tx2 --layers",
-            "zoo compile --device wasm -o build/web",
+            "zoo compile --device wasm --store f16 -o build/web",
             """zoo compile --target '{"kind": "llvm", "mtriple": "aarch64-linux-gnu", "mcpu": "cortex-a55"}'""",
         ),
     )(compile_)

@@ -28,6 +28,7 @@ class Wasm(Simd):
     """Kernels that are object files, linked into a module for each set of instructions that hosts have."""
 
     version = 1
+    stores = ("f32", "f16")
 
     @classmethod
     def files(cls) -> tuple[str, ...]:

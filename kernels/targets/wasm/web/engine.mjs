@@ -28,7 +28,8 @@ export class Engine {
     const [code, parameters] = await Promise.all(
       names.map((name, i) => bytesOf(folder, name, { signal, size: sizes[i], count })),
     );
-    return new Engine(manifest, module, await instantiate(module, code), parameters);
+    const whole = manifest.store === "f16" ? widened(parameters) : parameters;
+    return new Engine(manifest, module, await instantiate(module, code), whole);
   }
 
   constructor(manifest, module, exports, parameters) {
@@ -102,6 +103,16 @@ async function instantiate(name, code) {
     if (error instanceof RangeError) throw new Error(`${name}: its memory could not be had (${error.message})`);
     throw new Error(`${name}: ${error.message}; ${RETRY}`);
   }
+}
+
+/* Bytes of float16 -> bytes of float32, exactly; none of them infinite. */
+function widened(bytes) {
+  const values = Float32Array.from({ length: 1 << 16 }, (_, bits) => {
+    const exponent = (bits >> 10) & 31, fraction = (bits & 1023) / 1024;
+    return (bits >> 15 ? -1 : 1) * (exponent ? 2 ** (exponent - 15) * (1 + fraction) : 2 ** -14 * fraction);
+  });
+  const halves = new Uint16Array(new Uint8Array(bytes).buffer, 0, bytes.length >> 1);
+  return new Uint8Array(Float32Array.from(halves, (half) => values[half]).buffer);
 }
 
 /* A file of the folder, whole. */
