@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -309,7 +310,9 @@ def test_bare_depth_of_a_film(zoo, tmp_path, monkeypatch, kind, suffix):
     (tmp_path / "d-frames" / "notes").write_text("mine")
     monkeypatch.chdir(tmp_path)
     job = Job(["film.avi"], Path("d.mp4"), kind, 2)
-    job.run(lambda _: scene(1, 4)[1], lambda *_: None)  # again, and nothing of the longer film is left
+    job.run(
+        SimpleNamespace(depth=lambda *_: scene(1, 4)[1]), lambda *_: None
+    )  # again, and nothing of the longer film is left
     assert set(raws(tmp_path)) == {"SHA256SUMS", "notes", *(f"{i:06}{suffix}" for i in range(2))}
     assert np.load(tmp_path / "d.npy").shape == (2, 48, 64)
     assert {path.name for path in tmp_path.iterdir()} == {"film.avi", "d.mp4", "d.npy", "d-frames"}
@@ -321,7 +324,7 @@ def test_bare_depth_of_a_film_replaces_nothing_of_the_users(tmp_path, monkeypatc
 
     def run(overwrite=False):
         job = Job(["film.avi"], Path("d.mp4"), "npy", None, overwrite=overwrite)
-        job.run(lambda _: scene(1, 4)[1], lambda *_: None)
+        job.run(SimpleNamespace(depth=lambda *_: scene(1, 4)[1]), lambda *_: None)
 
     (tmp_path / "d-frames").touch()
     with pytest.raises(ZooError, match="d-frames: is no folder"):
