@@ -50,6 +50,27 @@ def fastdepth(
     return _zoo("weights.load").load("fastdepth", pretrained, **options)
 
 
+def fastdepth_lite(
+    pretrained=True,
+    *,
+    weights=None,
+    progress=True,
+    revision=None,
+    cache_dir=None,
+    local_files_only=False,
+    device="cpu",
+):
+    """EfficientNet-Lite0 that knows ImageNet, FastDepth's decoder with concatenated skips: 0.44 GMAC at 224x224.
+
+    Input (N, 3, H, W): RGB in [0, 1], sides multiples of 32, no mean subtracted. Output (N, 1, H, W): metres, >= 0.
+    In eval mode. Weights: Apache-2.0; trained on NYU Depth v2 (research use), see zoo/checkpoints/fastdepth_lite/README.md
+    for their metrics and recipe. `weights`: your own safetensors file or checkpoint folder. `pretrained=False`: random.
+    """
+    options = {"weights": weights, "progress": progress, "revision": revision, "cache_dir": cache_dir}
+    options |= {"local_files_only": local_files_only, "device": device}
+    return _zoo("weights.load").load("fastdepth_lite", pretrained, **options)
+
+
 def fastdepth_pruned(
     pretrained=True,
     *,

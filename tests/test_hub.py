@@ -68,7 +68,10 @@ def test_from_github_s_clone(cache, tmp_path):
         tmp_path,
         TORCH_HOME=cache,
     )
-    assert "['fastdepth', 'fastdepth_netadapt', 'fastdepth_pruned', 'fastdepth_pruned_int8', 'transforms']" in out
+    assert (
+        "['fastdepth', 'fastdepth_lite', 'fastdepth_netadapt', 'fastdepth_pruned', 'fastdepth_pruned_int8', 'transforms']"
+        in out
+    )
     for promise in ("metres", "[0, 1]", "MIT", "multiples of 32"):
         assert promise in out
 

@@ -26,17 +26,22 @@ PREVIEW = """
 and give sensible rooms; do not quote their accuracy as FastDepth's. Longer training replaces them under the same name.
 """
 
+PHOTOGRAPHS = """6,115 indoor photographs by the
+predictions of the FastDepth authors' pruned network, imported from its int8 release (MIT). The photographs: Open Images
+(480, CC-BY), Poly Haven (306, CC0), Places365 (3,500), SUN360 (1,029) and Houses-dataset (800), the last three for
+research use."""
 
-def card(variant: Variant, notes: Mapping[str, Any], macs: int, *, licence: str = "mit") -> str:
+
+def card(variant: Variant, notes: Mapping[str, Any], macs: int) -> str:
     """The README.md of a checkpoint folder, which is its Hub repository's too."""
-    name, held = variant.name, notes["held_out"]
+    name, held, licence = variant.name, notes["held_out"], notes.get("licence", "MIT")
     preview = PREVIEW.format(**notes) if notes["status"] == "preview" else ""
     rooms = notes["rooms"]
     head = " | ".join(METRICS.values())
     row, room_row = (" | ".join(f"{scores[key]:.3f}" for key in METRICS) for scores in (held, rooms))
     curve = "".join(f"| {minutes} | {loss:.3f} | {delta1:.3f} |\n" for minutes, loss, delta1 in notes["curve"])
     return f"""---
-{_front(variant, held, licence)}---
+{_front(variant, held, licence.lower())}---
 # {name}{" (preview)" if preview else ""}
 
 {variant.summary[0].upper()}{variant.summary[1:]}: {macs / 1e9:.2f} GMAC at {variant.input[0]}x{variant.input[1]}.
@@ -90,10 +95,9 @@ zoo predict photo.jpg -m {name} -o depth.png
 {curve}
 Supervised by {notes["frames"]}{
         f", by {notes['trained_on_rooms']} rendered rooms," if notes["trained_on_rooms"] else ","
-    } and on 6,115 indoor photographs by the
-predictions of the FastDepth authors' pruned network, imported from its int8 release (MIT). The photographs: Open Images
-(480, CC-BY), Poly Haven (306, CC0), Places365 (3,500), SUN360 (1,029) and Houses-dataset (800), the last three for
-research use. The held-out frames were never trained on; they were looked at while training.
+    } and on {
+        notes.get("photographs", PHOTOGRAPHS)
+    } The held-out frames were never trained on; they were looked at while training.
 
 ## How well it does
 
@@ -117,7 +121,9 @@ has 112x112 distinct values. Metric scale depends on the lens. Not for anything 
 
 ## Licence
 
-The weights are ours, under MIT. NYU Depth v2 and three of the photo collections are for research use; whether weights
+The weights are ours, under {licence}.{
+        notes.get("began_with", "")
+    } NYU Depth v2 and three of the photo collections are for research use; whether weights
 trained on them may serve commerce is for you to settle.
 """
 
@@ -133,7 +139,7 @@ def _front(variant: Variant, held: Mapping[str, Any], licence: str) -> str:
     return f"""license: {licence}
 library_name: fastdepth-zoo
 pipeline_tag: depth-estimation
-tags: [depth-estimation, monocular-depth, fastdepth, mobilenet, edge]
+tags: [depth-estimation, monocular-depth, fastdepth, {variant.encoder}, edge]
 datasets: [nyu_depth_v2]
 model-index:
 - name: {variant.name}

@@ -54,6 +54,9 @@ def release(
     hold_out: Annotated[int, typer.Option(help="As given to zoo train.")] = 80,
     reserve: Annotated[int, typer.Option(help="As given to zoo train.")] = 0,
     status: Annotated[str, typer.Option(help="preview or released.")] = "preview",
+    licence: Annotated[str, typer.Option(help="Of the weights, by its SPDX name.")] = "MIT",
+    photographs: Annotated[str | None, typer.Option(help="Which photographs, labelled by what, for the card.")] = None,
+    began_with: Annotated[str | None, typer.Option(help="Whose weights it began with, and their licence.")] = None,
 ) -> None:
     """Evaluate a run and bundle it; a bundled checkpoint keeps its weights and what is known of them."""
     network = load(str(run))
@@ -76,6 +79,8 @@ def release(
             "minutes": round(notes["seconds"] / 60),
             "hardware": hardware,
         }
+        said = {"photographs": photographs, "began_with": began_with and f" {began_with}"}
+        notes |= {key: text for key, text in said.items() if text} | ({} if licence == "MIT" else {"licence": licence})
         write_atomic(DOCS / f"training-{variant.name}.csv", (run / "log.csv").read_bytes())
         write_atomic(RECIPES / f"{variant.name}.toml", recipe.read_bytes())
     notes = {"trained_on_rooms": 0} | notes | {"curve": curve(DOCS / f"training-{variant.name}.csv")}
@@ -130,7 +135,7 @@ def _pin(variant: Variant, weights: Path, notes: dict[str, Any]) -> None:
         "file": checkpoint.WEIGHTS,
         "sha256": checkpoint.digest(weights),
         "size": weights.stat().st_size,
-        "licence": "MIT",
+        "licence": notes.get("licence", "MIT"),
         "data": "NYU Depth v2 (research use) and photographs, some for research use; see its card",
         "origin": f"{notes['story']} Distilled in part from the authors' pruned network; see its card",
         "status": notes["status"],
