@@ -38,7 +38,7 @@ class Lens(Portable):
         if word.strip().lower() == "exif":
             return cls("exif")
         if not with_files:
-            raise ZooError(f"no lens {word[:40]!r}; give {WORDS}")
+            raise ZooError(f"this is no lens; give {WORDS}")  # a page repeats nothing
         path = Path(word)
         if not path.suffix and not path.exists():
             raise ZooError(f"no lens {word[:200]!r}; give {WORDS}, or {files.FORMATS}")

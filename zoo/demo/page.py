@@ -66,9 +66,9 @@ class Service:
             raise ZooError("choose a picture first")
         if not isinstance(network, str) or network not in self.choices:
             raise ZooError(f"no network {network!r}; there are {'; '.join(self.choices)}")
-        words = f"{lens:g}deg" if isinstance(lens, int | float) else lens or ""
-        if not isinstance(words, str):
+        if lens is not None and (isinstance(lens, bool) or not isinstance(lens, str | int | float)):
             raise ZooError("a lens is in words: 69deg or 26mm")
+        words = f"{lens:g}deg" if isinstance(lens, int | float) else lens or ""
         through = Lens.parse(words, with_files=False) if words.strip() else self.lens
         runtime = self.find(self.choices[network])
         try:
