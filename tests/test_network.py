@@ -16,16 +16,20 @@ from zoo.model.upsample import bilinear, nearest, unpool
 from zoo.model.walk import Walk
 from zoo.variant import catalogue, variant
 
-SIDES = [112, 112, 56, 56, 28, 28, 14, 14, 14, 14, 14, 14, 7, 7]
+SIDES = {
+    "mobilenet": [112, 112, 56, 56, 28, 28, 14, 14, 14, 14, 14, 14, 7, 7],
+    "efficientnet_lite0": [112, 112, 56, 56, 28, 28, 14, 14, 14, 14, 14, 14, 7, 7, 7, 7, 7],
+}
 
 
 @pytest.mark.parametrize("v", catalogue(), ids=lambda v: v.name)
 def test_every_stage_has_its_shape(v):
     with torch.inference_mode():
         stages = FastDepth(v).eval().stages(torch.zeros(2, 3, 224, 224))
-    expected = {f"encoder.{i}": (2, w, s, s) for i, (w, s) in enumerate(zip(v.encoder_widths, SIDES, strict=True))}
+    sides, brought = SIDES[v.encoder], {stage: v.encoder_widths[i] for i, stage in v.skips if v.skip == "concat"}
+    expected = {f"encoder.{i}": (2, w, s, s) for i, (w, s) in enumerate(zip(v.encoder_widths, sides, strict=True))}
     for j, width in enumerate(v.decoder_widths, start=1):
-        expected[f"decoder.{j}"] = (2, width, 7 * 2**j, 7 * 2**j)
+        expected[f"decoder.{j}"] = (2, width + brought.get(j, 0), 7 * 2**j, 7 * 2**j)
     expected["head"] = (2, 1, 224, 224)
     assert {name: tuple(x.shape) for name, x in stages.items()} == expected
 

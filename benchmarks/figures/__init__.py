@@ -10,7 +10,7 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent.parent
 DOCS, RESULTS = ROOT / "docs", ROOT / "benchmarks" / "results"
-OURS, OTHER, THIRD, PALE, GREY = "#82207a", "#f3823c", "#2a6f97", "#e5dce9", "#8a8a8a"
+OURS, OTHER, THIRD, FOURTH, PALE, GREY = "#82207a", "#f3823c", "#2a6f97", "#3a7d44", "#e5dce9", "#8a8a8a"
 
 
 def canvas(width: float, height: float, **options: Any) -> tuple[Any, Any]:
