@@ -252,7 +252,7 @@ def test_a_header_that_is_not_ours_counts_as_nothing(tmp_path):
     ("words", "reason"),
     [
         ("--engine spark", "no engine 'spark'; there are process and ray"),
-        ("--engine process --raw npy", "--raw and --max-frames do not go with it"),
+        ("--engine process --raw npy", "--raw, --max-frames and --frames do not go with it"),
         ("--engine process --workers 2", "--workers goes with --engine ray"),
         ("--workers 2", "--workers goes with --engine ray"),
         ("--engine process --shard 4/4", "--shard 4/4: give I/N with I from 0 to N - 1"),

@@ -46,7 +46,8 @@ def test_a_variant_is_frozen():
 
 def test_an_unknown_name_lists_the_known_ones():
     with pytest.raises(
-        ZooError, match="unknown variant 'fastdeep'; known: fastdepth, fastdepth_lite, fastdepth_netadapt, fastdepth_pruned"
+        ZooError,
+        match="unknown variant 'fastdeep'; known: fastdepth, fastdepth_lite, fastdepth_netadapt, fastdepth_pruned",
     ):
         variant("fastdeep")
 

@@ -34,7 +34,18 @@ def divisors(n: int, most: int) -> list[int]:
 
 
 def space(w: Workload, device: Device) -> Iterator[dict[str, int]]:
-    """The settings worth trying: legal, blocks of whole warps or nearly, threads with neither too little nor too much."""
+    """The settings worth trying: legal, blocks of whole warps or nearly, threads with neither too little nor too much. Smaller
+    blocks where the sides allow no others, such as 17 rows."""
+    some = False
+    for knobs in _settings(w, device, WARP):
+        some = True
+        yield knobs
+    if not some:
+        yield from _settings(w, device, 1)
+
+
+def _settings(w: Workload, device: Device, least: int) -> Iterator[dict[str, int]]:
+    """With at least so many threads in a block, unless the whole layer is small."""
     height, width = w.conv_sides
     if w.kind == "head":
         for threads_h, threads_w in product(divisors(height, 32), divisors(width, 128)):
@@ -52,7 +63,7 @@ def space(w: Workload, device: Device) -> Iterator[dict[str, int]]:
         thread_oc, thread_h, thread_w = tile
         pixels = product(divisors(height // thread_h, 16), divisors(width // thread_w, 64))
         for threads_oc, (threads_h, threads_w) in product(divisors(w.cout // thread_oc, 32), list(pixels)):
-            if not WARP <= threads_oc * threads_h * threads_w <= 512 and w.cout * height * width > WARP * most:
+            if not least <= threads_oc * threads_h * threads_w <= 512 and w.cout * height * width > WARP * most:
                 continue
             for tile_ic in depths:
                 knobs = dict(zip(NAMES, (threads_oc, threads_h, threads_w, *tile, tile_ic), strict=True))
