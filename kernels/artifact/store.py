@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..device import Device
+from ..dtype import F32
 from ..errors import KernelError
 from ..ir.plan import Plan
 from ..targets import target_of
@@ -37,4 +38,4 @@ def _half(name: str, values: NDArray[Any]) -> NDArray[Any]:
 
 def stored(parameters: bytes, store: str) -> bytes:
     """The content of the file, of float32 parameters that rounding left as they are."""
-    return parameters if store == "f32" else np.frombuffer(parameters, "<f4").astype("<f2").tobytes()
+    return parameters if store == "f32" else np.frombuffer(parameters, F32.numpy).astype("<f2").tobytes()
