@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..device import Device
+from ..dtype import F32
 from ..errors import KernelError
 from ..extras import require
 from ..ir.plan import Plan
@@ -37,7 +38,7 @@ def build(
     model: dict[str, Any],
     on_progress: OnProgress = lambda *_: None,
     processor: str | None = None,
-    store: str = "f32",
+    store: str = F32.name,
 ) -> list[Choice | None]:
     """Compile a traced plan for `device` into `folder`, which appears whole or not at all; where each step's knobs are from,
     None for the default.

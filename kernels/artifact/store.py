@@ -23,7 +23,7 @@ def check(store: str, device: Device) -> None:
 
 def rounded(plan: Plan, store: str) -> Plan:
     """A rewritten plan with the parameters that it has after being stored. Raises KernelError where one is too large."""
-    if store == "f32":
+    if store == F32.name:
         return plan
     if plan.dtype != F32:
         raise KernelError(f"--store {store}: parameters in {plan.dtype} are small as they are; leave it out")
@@ -38,4 +38,4 @@ def _half(name: str, values: NDArray[Any]) -> NDArray[Any]:
 
 def stored(parameters: bytes, store: str) -> bytes:
     """The content of the file, of float32 parameters that rounding left as they are."""
-    return parameters if store == "f32" else np.frombuffer(parameters, F32.numpy).astype("<f2").tobytes()
+    return parameters if store == F32.name else np.frombuffer(parameters, F32.numpy).astype("<f2").tobytes()

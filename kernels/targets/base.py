@@ -46,7 +46,7 @@ class Target(ABC):
     """A device as what its kind is. Where a method takes knobs that are not legal, it may fail in any way."""
 
     version: int  # of the schedules; records made for another are not used
-    stores: tuple[str, ...] = ("f32",)  # how its runtime can read parameters
+    stores: tuple[str, ...] = (F32.name,)  # how its runtime can read parameters
 
     def __init__(self, device: Device) -> None:
         self.device = device

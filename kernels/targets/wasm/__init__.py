@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...dtype import F32
 from ...errors import KernelError
 from ..base import Description, Facts, OnProgress, Timer
 from ..simd import Simd
@@ -28,7 +29,7 @@ class Wasm(Simd):
     """Kernels that are object files, linked into a module for each set of instructions that hosts have."""
 
     version = 1
-    stores = ("f32", "f16")
+    stores = (F32.name, "f16")
 
     @classmethod
     def files(cls) -> tuple[str, ...]:
