@@ -56,7 +56,8 @@ def test_webm_is_written_signed_and_read_again(zoo, tmp_path):
     words = ("predict", "a.gif", "--frames", "all", "-o", "d.webm")
     for _ in range(2):  # the second time it is known as our own
         code, _, err = zoo(*words)
-        assert (code, err) == (0, "")
+        assert code == 0, err
+        assert all(line.startswith("lens: ") for line in err.splitlines())
     assert len(list(capture.frames(str(tmp_path / "d.webm"))[2])) == 3
 
 
