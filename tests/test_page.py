@@ -174,10 +174,11 @@ def test_pointing_finds_the_pixel_again(height, width, data):
 
 @given(st.integers(2, 40), st.integers(2, 40), st.floats(20, 120), st.floats(0.5, 10))
 def test_a_wall_is_flat_and_as_wide_as_the_lens_sees(height, width, across, metres):
-    camera = Camera.from_focal(width / 2 / np.tan(np.radians(across) / 2), width, height)
+    focal = max(width, height) / 2 / np.tan(np.radians(across) / 2)
+    camera = Camera.from_focal(focal, width, height)
     points = scene.unproject(np.full((height, width), metres, np.float32), camera)
     assert points[..., 2] == pytest.approx(-metres)
-    step = 2 * metres * np.tan(np.radians(across) / 2) / width
+    step = metres / focal
     assert np.diff(points[..., 0], axis=1) == pytest.approx(step, rel=1e-3)
     assert np.diff(points[..., 1], axis=0) == pytest.approx(-step, rel=1e-3)
     assert points.mean((0, 1))[:2] == pytest.approx(0, abs=1e-3)
