@@ -66,8 +66,9 @@ def data():
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _two_threads():
-    torch.set_num_threads(2)
+def _threads():
+    """As many as there are cores for: of two test files at a time each has one."""
+    torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
 
 
 def small_frames(path, count):
