@@ -14,7 +14,7 @@ from ..errors import ZooError
 from .options import Dataset, Json, Model, Overwrite, Scale, Threads, examples
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from ..evaluation.evaluate import EvaluationFrame
     from ..model.network import FastDepth
@@ -46,6 +46,7 @@ def quantize(
     from ..data.frames import frames as read
     from ..evaluation.evaluate import evaluate, evaluation_frames
     from ..evaluation.protocols import PROTOCOLS
+    from ..files import write_atomic
     from ..quantization.calibrate import quantize as run
     from ..weights import checkpoint
     from ..weights.hub import resolve
@@ -101,7 +102,7 @@ def quantize(
         f"{Path(held_out[worst].name).name}: at most {most:.2f} m apart",
         out / PICTURE,
     )
-    (out / CARD).write_text(_card(integers.variant.name, notes), "utf-8")
+    write_atomic(out / CARD, _card(integers.variant.name, notes).encode())
     if json:
         console.show_json({"folder": str(out), "model": integers.variant.name, **notes})
         return
@@ -137,8 +138,7 @@ def _draw(network: FastDepth, integers: FastDepth, frame: EvaluationFrame, title
     reals = predict(network, frame)
     shown = replace(frame, depth=reals, mask=np.ones_like(reals, bool))
     columns = ("picture", "float32", "int8", "int8 - float32")
-    draw: Callable[..., None] = gallery.draw
-    draw(integers, [shown], [title], path, outputs.mark(COMMAND), columns, least=0.05)
+    gallery.draw(integers, [shown], [title], path, outputs.mark(COMMAND), columns, least=0.05)
 
 
 def _card(name: str, notes: dict[str, dict[str, Any]]) -> str:

@@ -42,17 +42,15 @@ def export(
     if isinstance(network, QuantizedFastDepth):
         if options or form != "onnx":
             raise ZooError(f"{network.variant.name}: integers are exported with --format onnx, as they are")
-        made, error = onnx_int8.content(network, height, width, mark(COMMAND))
-        if not error <= onnx_int8.TOLERANCE:
-            raise ZooError(f"{path}: what was exported differs from eager by {error:.1e} m; not written")
-        write_atomic(path, made)
-        return error
-    asked = onnx.Form((height, width), **options)
-    with torch.no_grad(), _quietly():
-        made, error = (
-            onnx.content(network, asked, mark(COMMAND)) if form == "onnx" else _run(network, form, height, width)
-        )
-    if not error <= asked.tolerance:
+        (made, error), tolerance = onnx_int8.content(network, height, width, mark(COMMAND)), onnx_int8.TOLERANCE
+    else:
+        asked = onnx.Form((height, width), **options)
+        tolerance = asked.tolerance
+        with torch.no_grad(), _quietly():
+            made, error = (
+                onnx.content(network, asked, mark(COMMAND)) if form == "onnx" else _run(network, form, height, width)
+            )
+    if not error <= tolerance:
         raise ZooError(f"{path}: what was exported differs from eager by {error:.1e} m; not written")
     write_atomic(path, made)
     return error
